@@ -6,7 +6,7 @@ use crate::wire::{Update, Vni};
 /// Changes of routes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RouteBatch {
-    /// In the order in which to apply them; of each destination, removals come first.
+    /// In the order in which to apply them; removals of a destination come before its additions.
     pub changes: Vec<Update>,
     /// Whether no further change waited when the batch was made. The first batch with `true` ends the snapshot with
     /// which a watch begins.

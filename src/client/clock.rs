@@ -19,7 +19,7 @@ impl Clock {
         Moment::default() + self.began.elapsed()
     }
 
-    /// When to wake up for what is due at `moment`.
+    /// The time at which `moment` is reached.
     pub(super) fn instant(self, moment: Moment) -> Instant {
         self.began + moment.since(Moment::default())
     }

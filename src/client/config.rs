@@ -34,16 +34,16 @@ pub struct LeafConfig {
     /// session reads the file again.
     pub md5_keys: Option<PathBuf>,
     /// A file with lines `PREFIX ID KEY`: sessions with servers in the prefix are signed by TCP-AO (RFC 5925) with the
-    /// first of its keys, and those of the others that the server asks for. Each session reads it again.
+    /// first matching key, or with another matching key that the server asks for. Each session reads it again.
     pub ao_keys: Option<PathBuf>,
 }
 
 /// TLS 1.3 for a leaf's sessions. Files are in PEM; each session reads them again.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct LeafTls {
-    /// The authorities from which a server's certificate must come.
+    /// The certificate authorities that may sign a server's certificate.
     pub ca: PathBuf,
-    /// The leaf's own certificate, followed by those of intermediate authorities.
+    /// The leaf's own certificate, followed by the certificates of intermediate authorities.
     pub certificate: Option<PathBuf>,
     /// The key of the leaf's certificate.
     pub key: Option<PathBuf>,
@@ -53,10 +53,10 @@ pub struct LeafTls {
 }
 
 impl LeafTls {
-    /// Reads all files, as a session will.
+    /// Reads all files, as a session does.
     ///
     /// # Errors
-    /// The first file that is not usable, and why.
+    /// The first unusable file, and the reason.
     pub fn check(&self) -> Result<(), FileError> {
         #[cfg(feature = "tls")]
         crate::tls::client(&self.paths(), None)?;
@@ -113,7 +113,7 @@ impl Default for Backoff {
 }
 
 impl LeafConfig {
-    /// The same, with what makes no sense replaced as documented.
+    /// The same, with senseless values replaced as documented.
     pub(super) fn sensible(mut self) -> Self {
         self.keepalive = self.keepalive.max(1);
         let Backoff { min, max } = &mut self.backoff;

@@ -17,15 +17,15 @@ use crate::wire::{Action, Update, Vni};
 /// A refused change is offered again after this, then after twice as long each time.
 const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(60);
-/// How long, at the leaf's end, a call may take that is under way.
+/// How long, at the leaf's end, a call under way may take.
 const CALL_TIME: Duration = Duration::from_secs(10);
-/// How long the client's own end may take: it may have a million routes to remove.
+/// How long the client's `stop` may take: it may have a million routes to remove.
 const STOP_TIME: Duration = Duration::from_secs(60);
-/// Refusals logged in so long a time; of the others only the number.
+/// The most refusals logged in [`LOGGED_TIME`]; the log has only the number of further ones.
 const LOGGED_MAX: usize = 3;
 const LOGGED_TIME: Duration = Duration::from_secs(10);
 
-/// What the dataplane is handed at once.
+/// What the dataplane gets at once.
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) changes: Vec<Update>,
@@ -33,11 +33,11 @@ pub(super) struct Batch {
     pub(super) complete: Vec<Vni>,
 }
 
-/// The actor's end.
+/// The actor's end of the connection to the driver task.
 #[derive(Debug)]
 pub(super) struct Driver {
     questions: mpsc::Receiver<oneshot::Sender<Batch>>,
-    /// Closed when the client's own end begins.
+    /// Closed when the client's `stop` begins.
     ending: oneshot::Receiver<()>,
     task: JoinHandle<()>,
 }
@@ -50,18 +50,18 @@ impl Driver {
         Self { questions, ending, task }
     }
 
-    /// Somebody waits for the next batch; `None` when the task has ended.
+    /// The driver asks for the next batch; `None` when its task has ended.
     pub(super) async fn question(&mut self) -> Option<oneshot::Sender<Batch>> {
         self.questions.recv().await
     }
 
-    /// Ends the task: the call that is under way is waited for, then the client's own end;
-    /// but not for ever.
+    /// Ends the task: waits for the call under way, then for the client's `stop`, each for
+    /// a limited time.
     pub(super) async fn stop(self) {
         let Self { questions, ending, mut task } = self;
         drop(questions);
         let ended = async {
-            // Either way it is closed: there is nothing to be said.
+            // The sender is dropped without a message: either result means that `stop` has begun.
             drop(timeout(CALL_TIME, ending).await.ok()?);
             timeout(STOP_TIME, &mut task).await.ok()
         };
@@ -125,7 +125,7 @@ async fn run(
     client.stop().await;
 }
 
-/// Never, without a moment.
+/// Waits until a moment; for ever without one.
 async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
@@ -133,10 +133,10 @@ async fn until(moment: Option<Instant>) {
     }
 }
 
-/// Refusals that the log has got lately: one route that comes and goes must not fill it.
+/// The lately logged refusals: one route that comes and goes must not fill the log.
 #[derive(Debug, Default)]
 struct Lines {
-    /// When the first of them was logged; none since long.
+    /// When the first of them was logged; `None` if none was logged lately.
     since: Option<Instant>,
     count: usize,
 }
@@ -152,14 +152,14 @@ impl Lines {
         }
     }
 
-    /// Counts one more; whether it may be logged.
+    /// Counts one more refusal; whether to log it.
     fn admits(&mut self, now: Instant) -> bool {
         self.since.get_or_insert(now);
         self.count += 1;
         self.count <= LOGGED_MAX
     }
 
-    /// When the number of the others is to be told.
+    /// When to log the number of the other refusals.
     fn due(&self) -> Option<Instant> {
         self.since.map(|since| since + LOGGED_TIME)
     }
@@ -171,7 +171,7 @@ impl Lines {
         }
     }
 
-    /// Those that were not logged; begins anew.
+    /// The number of refusals that were not logged; begins anew.
     fn take_others(&mut self) -> usize {
         std::mem::take(self).count.saturating_sub(LOGGED_MAX)
     }
@@ -181,12 +181,12 @@ fn due_again(refused: &BTreeMap<Route, Refused>) -> Vec<Update> {
     let now = Instant::now();
     let due = refused.iter().filter(|(_, refused)| refused.at <= now);
     let mut due: Vec<_> = due.map(|(route, refused)| route.update(refused.action)).collect();
-    // As at the first offer: of each destination, removals come first.
+    // As at the first offer: removals of a destination come first.
     due.sort_by_key(|change| (change.vni, change.destination, change.action == Action::Add));
     due
 }
 
-/// Makes changes; notes those that are to be offered again, each after its pause.
+/// Makes changes; notes the refused ones that are to be offered again, each after its pause.
 async fn offer(
     client: &mut impl NetworkClient,
     changes: &[Update],
@@ -198,7 +198,7 @@ async fn offer(
         let route = Route::from(*change);
         let before = refused.remove(&route);
         let Some(Err(error)) = results.next() else { continue };
-        // Who retries by itself also tells by itself.
+        // A client that retries by itself also logs by itself.
         if error.retry != Retry::Own {
             lines.add(&route, change.action, &error);
         }

@@ -10,23 +10,23 @@ use crate::reflector::Reflector;
 pub(super) use crate::reflector::ReflectorConfig;
 pub(super) use crate::reflector::StartError;
 
-/// A server that runs.
+/// A running server.
 pub(super) trait Embedded: fmt::Debug + Send {
-    /// Where it listens.
+    /// The address on which it listens.
     fn listen_addr(&self) -> SocketAddr;
 
     /// Ends it, and waits for its end.
     fn stop(self: Box<Self>);
 }
 
-/// What the start of a server comes to.
+/// The result of starting a server.
 pub(super) type StartedServer = Result<Box<dyn Embedded>, StartError>;
 
-/// Starts a server. Blocks meanwhile.
+/// Starts a server. Blocks until it runs.
 pub(super) struct StartServer(Box<dyn FnOnce() -> StartedServer + Send>);
 
 impl StartServer {
-    /// Of a reflector.
+    /// Starts a reflector.
     pub(super) fn reflector(config: ReflectorConfig) -> Self {
         Self(Box::new(move || Ok(Box::new(Reflector::start(&config)?))))
     }

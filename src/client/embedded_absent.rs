@@ -14,16 +14,16 @@ impl From<StartError> for super::Error {
     }
 }
 
-/// A server that runs.
+/// A running server.
 pub(super) trait Embedded: fmt::Debug + Send {
-    /// Where it listens.
+    /// The address on which it listens.
     fn listen_addr(&self) -> SocketAddr;
 
     /// Ends it, and waits for its end.
     fn stop(self: Box<Self>);
 }
 
-/// What the start of a server comes to.
+/// The result of starting a server.
 pub(super) type StartedServer = Result<Box<dyn Embedded>, StartError>;
 
 /// Starts a server.

@@ -25,7 +25,7 @@ pub enum Error {
     /// The leaf has this many peers, the most that it can have.
     #[error("a leaf has {0} peers at most")]
     TooManyPeers(u8),
-    /// The address is not `HOST:PORT`.
+    /// The address is not of the form `HOST:PORT`.
     #[error("peer address {0:?} is not HOST:PORT")]
     PeerAddress(String),
     /// The leaf is already subscribed to this VNI.
@@ -71,7 +71,7 @@ pub enum SessionError {
     /// The server closed the connection.
     #[error("closed by the server")]
     Closed,
-    /// Bytes that are no valid message.
+    /// The server sent bytes that are no valid message.
     #[error("invalid message: {0}")]
     Invalid(#[from] WireError),
     /// The first message was not HELLO (an UNSUBSCRIBE before it is ignored).
@@ -80,7 +80,7 @@ pub enum SessionError {
     /// A second HELLO that differs from the first.
     #[error("second HELLO, which differs from the first")]
     SecondHello,
-    /// A message that may come only in an established session.
+    /// A message that is valid only in an established session.
     #[error("{}", Breach::NotEstablished(*.0))]
     NotEstablished(MessageType),
     /// No message arrived within this time, two and a half intervals.

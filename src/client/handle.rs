@@ -18,7 +18,7 @@ use super::{
 };
 use crate::wire::{Destination, Installed, Lookup, NextHop, Vni};
 
-/// Rows that the actor makes for one question at most.
+/// The most rows that the actor returns for one question.
 const ROWS_MAX: usize = 4096;
 
 /// A leaf: cheap to clone, and to send to other threads.
@@ -214,7 +214,7 @@ impl MetalBond {
         self.ask(|reply| LeafCommand::Announcements { vni, reply }).await
     }
 
-    // What may change while it runs.
+    // Changes of the leaf's settings while it runs.
 
     /// Sets [`LeafConfig::max_routes`] and [`LeafConfig::max_routes_per_vni`]; 0 means no limit. Routes that the leaf
     /// has stay, even if they are more than the new limit. Routes that were refused and now have room come in within
@@ -264,10 +264,10 @@ impl MetalBond {
         self.ask(|reply| LeafCommand::Installed { rows, reply }).await
     }
 
-    // What servers say.
+    // Learned routes.
 
-    /// The learned routes of a VNI, in order of destination and next hop, stale ones included: each once, however many
-    /// servers have it.
+    /// The learned routes of a VNI, in order of destination and next hop, stale routes included: each route once,
+    /// however many servers have it.
     ///
     /// # Errors
     /// [`Error::Stopped`].
@@ -287,7 +287,7 @@ impl MetalBond {
         self.ask(|reply| LeafCommand::NextHops { vni, destination, reply }).await
     }
 
-    // How it stands, in parts: what is asked for row by row holds nobody up.
+    // States, in parts: a query row by row delays no other operation.
 
     /// The states of subscribed VNIs in ascending order: from the first, or from the one after a given VNI. At most
     /// `max` of them, and at most 4096.
@@ -384,7 +384,7 @@ impl MetalBond {
         Ok(new(id, self.commands.clone(), alive))
     }
 
-    // The rest.
+    // Embedded reflector and shutdown.
 
     /// Runs a reflector in this process until the leaf ends, and returns the address on which it listens. The
     /// reflector has threads of its own. This leaf has no session with it unless you add it by [`Self::add_peer`].
@@ -405,7 +405,7 @@ impl MetalBond {
     /// call of the network client that is under way, and then at most 60 s for its `stop`. Later operations fail.
     /// Does nothing on a leaf that has ended.
     pub async fn shutdown(&self) {
-        // `Stopped` is what was asked for.
+        // The error `Stopped` means that the leaf has ended, as asked.
         drop(self.ask(|reply| LeafCommand::Shutdown { reply }).await);
     }
 }

@@ -27,19 +27,19 @@ use crate::wire::{
     Capabilities, Destination, Hello, Installed, Lookup, Message, NextHop, Update, Vni,
 };
 
-/// Commands, and events, that may wait for the actor.
+/// The most commands that may wait for the actor.
 pub(super) const COMMANDS_MAX: usize = 1024;
 pub(super) const EVENTS_MAX: usize = 16;
 
-/// How an operation's result comes back. A caller that no longer waits is no error.
+/// Returns an operation's result to its caller.
 pub(super) type Reply<T> = oneshot::Sender<T>;
 
-/// A caller may have ceased to wait; that is its right.
+/// Ignores a failed send: a caller may have stopped waiting.
 pub(super) fn answer<T>(reply: Reply<T>, value: T) {
     drop(reply.send(value));
 }
 
-/// From handles and watches; bounded at [`COMMANDS_MAX`] with the senders waiting.
+/// Commands from handles and watches; the queue holds [`COMMANDS_MAX`], and senders wait for room.
 #[derive(Debug)]
 pub(super) enum LeafCommand {
     AddPeer {
@@ -84,7 +84,7 @@ pub(super) enum LeafCommand {
         route: Route,
         reply: Reply<Result<(), Error>>,
     },
-    /// Carries out what has not been carried out yet, in order.
+    /// Carries out the changes in order; skips those without effect.
     Intend {
         changes: Vec<Intention>,
         reply: Reply<()>,
@@ -110,7 +110,7 @@ pub(super) enum LeafCommand {
         vni: Vni,
         reply: Reply<Vec<Route>>,
     },
-    /// Answered in parts of `max` rows, so that nobody waits long for the actor.
+    /// Answered in parts of `max` rows, so that no other command waits long.
     VniStatuses {
         after: Option<Vni>,
         max: usize,
@@ -134,10 +134,10 @@ pub(super) enum LeafCommand {
         destination: Destination,
         reply: Reply<Vec<NextHop>>,
     },
-    /// Watches end with the other end of `alive`.
+    /// A watch ends when the other end of `alive` is dropped.
     WatchRoutes {
         vni: Option<Vni>,
-        /// Whether it waits while the leaf is settling.
+        /// Whether the watch waits while the leaf is settling.
         waits: bool,
         alive: Weak<()>,
         reply: Reply<WatchId>,
@@ -150,7 +150,7 @@ pub(super) enum LeafCommand {
         alive: Weak<()>,
         reply: Reply<WatchId>,
     },
-    /// Answered when there is something, and at the leaf's end dropped.
+    /// Answered when there are changes; dropped at the leaf's end.
     PullRoutes {
         id: WatchId,
         reply: Reply<RouteBatch>,
@@ -172,44 +172,44 @@ pub(super) enum LeafCommand {
     },
 }
 
-/// A change of what stays as it is in most leaves.
+/// A rare change of the leaf itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Alteration {
-    /// The dataplane gives the routes of a VNI back. Answered when it has made the removals.
+    /// The dataplane gives the routes of a VNI back. Answered when it has removed them.
     Withhold(Vni),
-    /// It gets them.
+    /// The dataplane gets the routes of a VNI again.
     HandOver(Vni),
-    /// How many routes there may be; 0 is any number.
+    /// The most routes; 0 means no limit.
     Limits { max_routes: usize, max_routes_per_vni: usize },
 }
 
-/// A change of what the application wants; nothing, where it wants just that.
+/// A change of the application's intent; no change if the intent is so already.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Intention {
-    /// The routes of a VNI are wanted.
+    /// Subscribe to a VNI.
     Subscribe(Vni),
-    /// They are not.
+    /// Unsubscribe from a VNI.
     Unsubscribe(Vni),
-    /// A route is announced.
+    /// Announce a route.
     Announce(Route),
-    /// It is not.
+    /// Withdraw a route.
     Withdraw(Route),
-    /// No route of a VNI is announced.
+    /// Withdraw all routes of a VNI.
     Vacate(Vni),
 }
 
-/// To the actor from what it started; bounded at [`EVENTS_MAX`] with the senders waiting, in turn,
-/// who then read nothing from their servers. Few, because each may hold a whole read: a server that
-/// sends without pause holds up the others by no more than these.
+/// To the actor from the tasks it started; the queue holds [`EVENTS_MAX`], and senders wait for room in turn: they
+/// read nothing from their servers meanwhile. The queue is short, because each event may hold a whole read: a server
+/// that sends without pause delays the others by no more than these.
 #[derive(Debug)]
 pub(super) enum ActorEvent {
-    /// `serial` tells the peer task from earlier ones in the same slot.
+    /// `serial` distinguishes the peer task from earlier ones in the same slot.
     Peer { slot: ServerSlot, serial: u64, event: PeerEvent },
-    /// The embedded server runs, or can't.
+    /// The embedded server runs, or cannot start.
     Server { result: StartedServer, reply: Reply<Result<SocketAddr, Error>> },
 }
 
-/// What a peer task tells, in order.
+/// Reports of a peer task, in order.
 #[derive(Debug)]
 pub(super) enum PeerEvent {
     /// [`PeerState::Established`] and [`PeerState::Retry`] come by the variants below.
@@ -223,22 +223,22 @@ pub(super) enum PeerEvent {
     /// Intent can be sent; `session` numbers this peer's sessions.
     Established {
         session: u64,
-        /// What the server understands.
+        /// The capabilities of the server.
         can: Capabilities,
-        /// For how long the server has had sessions, if it says so; else zero.
+        /// How long the server has had sessions, if it says so; else zero.
         serving: std::time::Duration,
     },
-    /// What was ordered has been written.
+    /// The last order has been written.
     Ready,
     Updates(Vec<Update>),
     EndOfTable(Vni),
-    /// So many messages were skipped, by reason.
+    /// Numbers of skipped messages, by reason.
     Skipped(BTreeMap<&'static str, u64>),
-    /// The session, or the attempt at one, is over.
+    /// The session, or the attempt at one, has ended.
     Ended(SessionError),
 }
 
-/// To a peer task. Unbounded, but the actor has one `Send` under way at most.
+/// Orders to a peer task. Unbounded, but at most one `Send` of the actor is under way.
 #[derive(Debug)]
 pub(super) enum PeerOrder {
     /// Dropped when `session` is over.
@@ -247,6 +247,6 @@ pub(super) enum PeerOrder {
     Reset,
     /// End this session; connect anew after a pause.
     End { session: u64, error: SessionError },
-    /// End.
+    /// End the task.
     Stop,
 }

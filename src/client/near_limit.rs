@@ -5,7 +5,7 @@ use tracing::warn;
 use super::core::NearLimit;
 use crate::ids::Level;
 
-/// Says that a limit on routes has come near, or has been reached.
+/// Logs that a limit on routes has come near, or has been reached.
 pub(super) fn say(near: &NearLimit) {
     let NearLimit { vni, level, routes, most } = *near;
     let vni = vni.map(tracing::field::display);

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use super::core::Dropped;
 use crate::wire::Vni;
 
-/// Lines about tables in so long a time.
+/// The most lines about tables in [`LINES_TIME`].
 const LINES_MAX: usize = 20;
 const LINES_TIME: Duration = Duration::from_secs(1);
 
@@ -24,7 +24,7 @@ pub(super) struct Notices {
 }
 
 impl Notices {
-    /// The table of a VNI has come from a server, and from no other before.
+    /// The table of a VNI has come from a server, the first to send it.
     pub(super) fn table(&mut self, now: Instant, vni: Vni, peer: &str, routes: usize) {
         self.since.get_or_insert(now);
         self.count += 1;
@@ -38,7 +38,7 @@ impl Notices {
         self.since.map(|since| since + LINES_TIME)
     }
 
-    /// Tells the number of the tables that had no line of their own, if it is time.
+    /// Logs the number of tables without a line of their own, if it is time.
     pub(super) fn end(&mut self, now: Instant) {
         if self.due().is_some_and(|due| due <= now) {
             match self.take_others() {

@@ -9,36 +9,36 @@ use super::core::{Latest, Leaf, WatchId};
 use super::messages::{Reply, answer};
 use crate::wire::Vni;
 
-/// Route changes in one batch of a watch.
+/// The most route changes in one batch of a watch.
 const CHANGES_MAX: usize = 4096;
 
-/// One watch.
+/// The actor's record of a watch.
 #[derive(Debug)]
 struct Reader<F, T> {
-    /// Its other end is the watch.
+    /// The watch holds the other end.
     alive: Weak<()>,
     feed: F,
     waiting: Option<Reply<T>>,
 }
 
-/// Whether a reader is told nothing while the leaf is settling.
+/// Whether the reader gets nothing while the leaf is settling.
 #[derive(Debug)]
 struct Waits(bool);
 
 type Feed<K, V, T> = Reader<Latest<K, V>, Vec<T>>;
 
-/// All watches. Those whose other end is gone are forgotten when something would be said to them.
+/// All watches. A watch whose other end is gone is forgotten when a change for it comes.
 #[derive(Debug, Default)]
 pub(super) struct Readers {
     last: u64,
-    /// Their feeds are with the routes.
+    /// The feeds of these watches are in the leaf's core.
     routes: BTreeMap<WatchId, Reader<Waits, RouteBatch>>,
     peers: BTreeMap<WatchId, Feed<String, Option<PeerStatus>, PeerChange>>,
     sync: BTreeMap<WatchId, Feed<(String, Vni), bool, SyncChange>>,
 }
 
 impl Readers {
-    /// One that `waits` is told nothing while the leaf is settling.
+    /// Adds a watch; with `waits` it gets nothing while the leaf is settling.
     pub(super) fn routes(
         &mut self,
         leaf: &mut Leaf,
@@ -107,7 +107,7 @@ impl Readers {
         }
     }
 
-    /// Answers those that wait for something that is there.
+    /// Answers the waiting readers that have changes.
     pub(super) fn serve(&mut self, leaf: &mut Leaf) {
         let is_settling = leaf.is_settling();
         self.routes.retain(|id, reader| {
@@ -116,7 +116,7 @@ impl Readers {
                 return false;
             }
             let Some(feed) = leaf.feed(*id) else { return false };
-            // The first answer comes in any case: that there is nothing is worth knowing.
+            // The first answer comes in any case: an empty snapshot is news too.
             let has_news = !feed.is_empty() || !feed.was_taken();
             let waits = is_settling && reader.feed.0;
             if has_news

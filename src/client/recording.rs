@@ -64,7 +64,7 @@ impl RecordingClient {
     }
 
     fn lock(&self) -> MutexGuard<'_, Record> {
-        // A panic of another holder leaves plain data behind.
+        // A panic of another holder leaves valid plain data behind.
         self.shared.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -19,14 +19,14 @@ use super::changes::{PeerChange, RouteBatch, SyncChange};
 use super::core::WatchId;
 use super::messages::{LeafCommand, Reply};
 
-/// Waits for a place among the actor's commands; `None` once the leaf is shut down.
+/// Waits for room in the actor's queue of commands; `None` once the leaf is shut down.
 type Waiting = Pin<Box<dyn Future<Output = Option<OwnedPermit<LeafCommand>>> + Send + Sync>>;
 
-/// One question under way to the actor.
+/// One question to the actor.
 struct Puller<T> {
     id: WatchId,
     commands: mpsc::Sender<LeafCommand>,
-    /// While the actor has so many commands that there is no place for a question.
+    /// The wait for room for a question while the queue of commands is full.
     place: Option<Waiting>,
     asked: Option<oneshot::Receiver<T>>,
     _alive: Arc<()>,
@@ -37,8 +37,8 @@ impl<T> Puller<T> {
         Self { id, commands, place: None, asked: None, _alive: alive }
     }
 
-    /// The answer to the question that is under way, or to a new one. The question stays when nobody asks for the
-    /// answer for a while, so that nothing is lost.
+    /// The answer to the pending question, or to a new one. A question stays pending if nobody polls for its answer for
+    /// a while, so that no change is lost.
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -83,7 +83,7 @@ impl<T> fmt::Debug for Puller<T> {
     }
 }
 
-/// Gives up a place that it waits for, when whoever waits does not go on: others wait for places too.
+/// Gives up the wait for room if the caller stops polling: others wait for room too.
 struct GivesUp<'a, T>(&'a mut Puller<T>);
 
 impl<T> Drop for GivesUp<'_, T> {
@@ -134,10 +134,10 @@ watch! {
     RouteWatch by PullRoutes yields RouteBatch
 }
 watch! {
-    /// A watch of servers' states: first all of them, then those that change.
+    /// A watch of servers' states: first all of them, then the states that change.
     PeerWatch by PullPeers yields Vec<PeerChange>
 }
 watch! {
-    /// A watch of complete tables, by server and VNI: first those that are complete, then changes.
+    /// A watch of complete tables, by server and VNI: first the complete tables, then changes.
     SyncWatch by PullSync yields Vec<SyncChange>
 }

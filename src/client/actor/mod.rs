@@ -35,21 +35,21 @@ use crate::client::readers::Readers;
 use crate::client::{Error, LeafConfig, PeerState, PeerStatus, SessionError};
 use crate::wire::{Capabilities, Installed, Vni};
 
-/// Messages in one order to a peer task: some tens of KiB.
+/// The most messages in one order to a peer task: some tens of KiB.
 const MESSAGES_MAX: usize = 512;
-/// Changes handed to the dataplane at once.
+/// The most changes handed to the dataplane at once.
 const CHANGES_MAX: usize = 4096;
-/// By how much one leaf may report later than another, in milliseconds.
+/// The greatest difference, in milliseconds, between the delays of two leaves' reports.
 const SPREAD: u64 = 500;
 
-/// A server as the actor sees it.
+/// The actor's record of a server.
 #[derive(Debug)]
 struct PeerEntry {
     address: String,
     serial: u64,
     status: PeerStatus,
     orders: mpsc::UnboundedSender<PeerOrder>,
-    /// The session that orders are for, and whether the last one is written.
+    /// The number of the current session, and whether the peer task has written the last order.
     session: u64,
     ready: bool,
     task: JoinHandle<()>,
@@ -79,7 +79,7 @@ pub(in crate::client) struct Actor {
     /// The dataplane's driver, and its question while it waits.
     driver: Option<Driver>,
     wanting: Option<oneshot::Sender<Batch>>,
-    /// VNIs that the dataplane has to give back, and who waits for that.
+    /// VNIs that the dataplane has to give back, and the callers that wait for each.
     withholding: Vec<(Vni, Reply<()>)>,
 }
 
@@ -116,7 +116,7 @@ impl Actor {
         }
     }
 
-    /// Until a shutdown is asked for, or nobody is left who could ask.
+    /// Runs until the application asks for a shutdown or drops the last handle and watch.
     pub(in crate::client) async fn run(mut self) {
         let mut events = Vec::with_capacity(EVENTS_MAX);
         let asked = loop {
@@ -145,7 +145,7 @@ impl Actor {
             self.leaf.tick(self.clock.now());
             self.serve();
         };
-        // Who asks from now on is told at once that it is too late.
+        // Later callers learn at once that the leaf has stopped.
         self.commands.close();
         let mut asked: Vec<_> = asked.into_iter().collect();
         while let Ok(command) = self.commands.try_recv() {
@@ -157,7 +157,7 @@ impl Actor {
         asked.into_iter().for_each(|reply| answer(reply, ()));
     }
 
-    /// Hands every reader that waits what is due for it.
+    /// Sends every waiting reader what is due for it.
     fn serve(&mut self) {
         let now = self.clock.now();
         for (slot, peer) in self.peers.iter_mut().filter(|(_, peer)| peer.ready) {
@@ -195,8 +195,8 @@ impl Actor {
         self.notices.end(now);
     }
 
-    /// Answers for the VNIs that the dataplane has given back: nothing of them waits, and what was taken is made when
-    /// it asks for more.
+    /// Answers `withhold` for each VNI without waiting changes: when the dataplane asks for more, it has made the
+    /// changes that it took before.
     fn withheld(&mut self) {
         if self.driver.is_some() && self.wanting.is_none() {
             return;
@@ -362,7 +362,7 @@ impl Actor {
         answer(reply, ());
     }
 
-    /// Something changes that stays as it is in most leaves.
+    /// Carries out a rare change of the leaf itself.
     fn alter(&mut self, alteration: Alteration, reply: Reply<()>) {
         match alteration {
             Alteration::Withhold(vni) => {
@@ -378,14 +378,14 @@ impl Actor {
         answer(reply, ());
     }
 
-    /// A watch of servers begins, with all that there are.
+    /// Begins a watch of servers with the state of every server.
     fn watch_peers(&mut self, alive: Weak<()>) -> WatchId {
         let all = self.peers.values();
         let all = all.map(|peer| (peer.address.clone(), Some(peer.status.clone())));
         self.readers.peers(all, alive)
     }
 
-    /// A watch of VNIs in sync begins, with all that are.
+    /// Begins a watch of tables with every complete table.
     fn watch_sync(&mut self, alive: Weak<()>) -> WatchId {
         let all = self.leaf.in_sync().into_iter();
         let peers = &self.peers;
@@ -423,7 +423,7 @@ impl Actor {
             self.readers.peer_changed(&peer.address, Some(closed));
         }
         self.readers.serve(&mut self.leaf);
-        // Peer tasks end by themselves once nobody takes their events.
+        // Peer tasks end by themselves once the receiver of their events is closed.
         self.events.close();
         while self.events.try_recv().is_ok() {}
         for task in tasks {
@@ -443,12 +443,12 @@ impl Actor {
     }
 }
 
-/// A peer task that has ended needs no orders.
+/// The send fails only if the peer task has ended: then it needs no orders.
 fn order(orders: &mpsc::UnboundedSender<PeerOrder>, order: PeerOrder) {
     drop(orders.send(order));
 }
 
-/// The driver's next question; never, without one.
+/// The driver's next question; pending for ever without a driver.
 async fn next_question(driver: Option<&mut Driver>) -> Option<oneshot::Sender<Batch>> {
     match driver {
         Some(driver) => driver.question().await,
@@ -456,7 +456,7 @@ async fn next_question(driver: Option<&mut Driver>) -> Option<oneshot::Sender<Ba
     }
 }
 
-/// How much later than it might this leaf reports: all leaves get the same changes at the same moment.
+/// A random delay of this leaf's reports: all leaves get the same changes at the same moment.
 fn spread() -> Duration {
     // Each new state of the standard library's hasher has random keys.
     Duration::from_millis(RandomState::new().hash_one(0) % SPREAD)

@@ -13,7 +13,7 @@ use crate::client::peer::Peer;
 use crate::client::{Error, PeerState, PeerStatus, notices};
 
 impl Actor {
-    /// Servers as they were added.
+    /// The addresses of servers as they were added.
     pub(super) fn names(&self, slots: Vec<ServerSlot>) -> Vec<String> {
         let peers = slots.iter().filter_map(|slot| self.peers.get(slot));
         peers.map(|peer| peer.address.clone()).collect()
@@ -69,7 +69,7 @@ impl Actor {
         };
         order(&peer.orders, PeerOrder::Stop);
         self.leaf.ended(self.clock.now(), slot);
-        // What is in sync with it is told under its name, which goes now.
+        // Changes of sync are published under the server's address, which is removed below.
         self.publish_sync();
         let removed = self.peers.remove(&slot);
         self.readers.peer_changed(&address, None);
@@ -79,7 +79,7 @@ impl Actor {
         Ok(())
     }
 
-    /// Says so when a session has ended that was the last one.
+    /// Logs the loss of a session if no other session is established.
     pub(super) fn note_lost(&self, address: &str) {
         let is_up = |peer: &PeerEntry| peer.status.state == PeerState::Established;
         if !self.peers.values().any(is_up) {
@@ -88,7 +88,7 @@ impl Actor {
     }
 }
 
-/// Whether something could be connected to at an address; names are not looked up.
+/// Whether an address has the form `HOST:PORT`; names are not looked up.
 fn is_host_and_port(address: &str) -> bool {
     let Some((host, port)) = address.rsplit_once(':') else { return false };
     let is_host = match host.strip_prefix('[').map(|rest| rest.strip_suffix(']')) {

@@ -11,7 +11,7 @@ impl Actor {
         peers.map(|peer| (peer.address.clone(), peer.status.clone())).collect()
     }
 
-    /// Nothing, where the VNI is not subscribed to.
+    /// `None` if the leaf is not subscribed to the VNI.
     pub(super) fn route_statuses(
         &self,
         vni: Vni,

@@ -29,68 +29,68 @@ use crate::client::Route;
 use crate::ids::{Level, Moment};
 use crate::wire::{Action, Destination, NextHop, NextHopType, Vni};
 
-/// How long announcers are given to come to a server that began or came back: the longest pause between
-/// two attempts to connect, and a little.
+/// How long announcers have to connect to a server that began or came back: a little more than the longest pause
+/// between two attempts to connect.
 pub(super) const RETURN: Duration = Duration::from_secs(35);
 
-/// What became visible or ceased to be.
+/// Routes that became visible (added) or ceased to be (removed).
 pub(super) type Changes = Vec<(Action, Destination, NextHop)>;
 
-/// Who has a route, and since when it is there.
+/// The servers that have a route, and since when the route is there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct HeldRoute {
-    /// Nobody, when it is stale.
+    /// Empty when the route is stale.
     pub(super) servers: Servers,
     pub(super) since: Moment,
 }
 
-/// By kind, so that those whose place a new one may take stand together.
+/// Sorted by kind: stale next hops that one new next hop may replace stand together.
 type StaleKey = (Destination, NextHopType, NextHop);
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct AdjRibIn {
     routes: BTreeMap<RibKey, HeldRoute>,
-    /// Since when each stale route is.
+    /// Since when each stale route is stale.
     stale: BTreeMap<StaleKey, Moment>,
-    /// A moment that is no later than any of these.
+    /// A moment no later than the oldest in `stale`.
     oldest: Option<Moment>,
     stale_time: Duration,
-    /// Stale routes at most; what goes beyond goes.
+    /// The most stale routes kept; further ones are dropped at once.
     stale_max: usize,
-    /// Servers whose whole table has come.
+    /// Servers that have sent their whole table.
     in_sync: Servers,
     /// Servers that had a session before.
     returning: Servers,
-    /// Servers in sync that may not have all routes yet, and until when they are doubted.
+    /// Servers in sync that may not have all routes yet, and until when the leaf doubts them.
     doubted: BTreeMap<ServerSlot, Moment>,
-    /// Whether the routes were all there were at least once, or nothing more is waited for.
+    /// Whether a trusted server has sent its whole table once, or the leaf has given up waiting.
     complete: bool,
-    /// When nothing more is waited for.
+    /// When the leaf gives up waiting for a trusted server.
     give_up: Moment,
     /// When time alone may change something.
     check: Option<Moment>,
-    /// Routes that there is no room for.
+    /// Routes that wait for room under a limit.
     pub(super) waiting: Waiting,
-    /// How near it is to its limit.
+    /// How near the number of routes is to the VNI's limit.
     pub(super) level: Level,
-    /// Stale routes that went since somebody asked.
+    /// Stale routes dropped since the last query.
     pub(super) dropped: Dropped,
-    /// The routes of each server, without those that wait.
+    /// A digest of each server's routes, waiting routes excluded.
     pub(super) digests: Digests,
 }
 
-/// Stale routes that went.
+/// Numbers of stale routes dropped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(in crate::client) struct Dropped {
-    /// Because their time was over.
+    /// Because the stale time was over.
     pub(in crate::client) expired: usize,
-    /// Because servers that must know all routes don't have them.
+    /// Because servers that know all routes do not have them.
     pub(in crate::client) unknown: usize,
 }
 
 impl AdjRibIn {
-    /// A VNI that is now subscribed to.
+    /// The table of a newly subscribed VNI.
     pub(super) fn new(now: Moment, stale_time: Duration, stale_max: usize) -> Self {
         Self {
             routes: BTreeMap::new(),
@@ -138,7 +138,7 @@ impl AdjRibIn {
             .map(|((_, next_hop), held)| (*next_hop, held.servers))
     }
 
-    /// Some of the routes, and who has each, in order.
+    /// Some of the routes with the servers that have each, in order.
     pub(super) fn between(
         &self,
         keys: (Bound<RibKey>, Bound<RibKey>),
@@ -151,7 +151,7 @@ impl AdjRibIn {
         (self.routes.len(), self.stale.len())
     }
 
-    /// Whether some are stale.
+    /// Whether some routes are stale.
     pub(super) fn has_stale(&self) -> bool {
         !self.stale.is_empty()
     }
@@ -160,7 +160,7 @@ impl AdjRibIn {
         self.in_sync
     }
 
-    /// How many routes `slot` has. Walks all.
+    /// How many routes `slot` has. Walks all routes.
     pub(super) fn count(&self, slot: ServerSlot) -> usize {
         let there = self.routes.values().filter(|held| held.servers.contains(slot)).count();
         there + self.waiting.count_of(slot)
@@ -171,7 +171,7 @@ impl AdjRibIn {
         self.routes.len()
     }
 
-    /// Whether the routes were all there were at least once, or nothing more is waited for.
+    /// Whether a trusted server has sent its whole table once, or the leaf has given up waiting.
     pub(super) fn is_complete(&self) -> bool {
         self.complete
     }
@@ -185,8 +185,8 @@ impl AdjRibIn {
         self.check
     }
 
-    /// `slot` announces a route; `false` when it had announced it already. A route that there is no room for waits, or is
-    /// forgotten, which is `false` as well.
+    /// `slot` announces a route; `false` when it had announced the route already, or when there is no room for it: then
+    /// the route waits or is only counted.
     pub(super) fn add(
         &mut self,
         now: Moment,
@@ -249,7 +249,7 @@ impl AdjRibIn {
         if is_last {
             self.routes.remove(&key);
             changes.push((Action::Remove, destination, next_hop));
-            // Who announces the new next hop before it withdraws the old one loses nothing by that.
+            // An announcer that announces the new next hop before it withdraws the old one does not lose the new one.
             if let Some(waiting) = self.waiting.take_of(destination) {
                 self.admit(now, waiting, changes);
             }
@@ -257,7 +257,7 @@ impl AdjRibIn {
         true
     }
 
-    /// Takes in one route that waits; `false` when none does.
+    /// Takes in one waiting route; `false` when none waits.
     pub(super) fn admit_one(&mut self, now: Moment, changes: &mut Changes) -> bool {
         let Some(waiting) = self.waiting.take() else { return false };
         self.admit(now, waiting, changes);
@@ -283,8 +283,8 @@ impl AdjRibIn {
                 .any(|key| takes_the_place(next_hop, &key.2))
     }
 
-    /// The table of `slot` has come whole, and is all there is from `trusted` on. `live` are the servers whose tables are waited for.
-    /// Returns whether the VNI became complete.
+    /// `slot` has sent its whole table, which counts as all routes from `trusted` on. `live` are the servers whose
+    /// tables the leaf waits for. Returns whether the VNI became complete.
     pub(super) fn synced(
         &mut self,
         now: Moment,
@@ -295,7 +295,7 @@ impl AdjRibIn {
     ) -> bool {
         self.in_sync.insert(slot);
         let returned = if self.returning.contains(slot) { now + RETURN } else { now };
-        // Nothing outlives the last server that had it for longer than the stale time.
+        // No route outlives the last server that had it for longer than the stale time.
         let until = trusted.max(returned).min(now + self.stale_time);
         if now < until {
             self.doubted.insert(slot, until);
@@ -304,7 +304,7 @@ impl AdjRibIn {
         self.settle(now, live, changes)
     }
 
-    /// The session with `slot` has ended; with `forget`, what only it had goes at once. Returns
+    /// The session with `slot` has ended; with `forget`, routes that only `slot` had are removed at once. Returns
     /// whether the VNI became complete.
     pub(super) fn end(
         &mut self,
@@ -337,7 +337,7 @@ impl AdjRibIn {
         self.settle(now, live, changes)
     }
 
-    /// Looks whether nothing more is waited for. Returns whether the VNI became complete.
+    /// Drops stale routes if all routes are known by now. Returns whether the VNI became complete.
     pub(super) fn settle(&mut self, now: Moment, live: Servers, changes: &mut Changes) -> bool {
         let known = self.is_known(now, live);
         if known {
@@ -348,7 +348,7 @@ impl AdjRibIn {
         complete
     }
 
-    /// What is due at `now`. Returns whether the VNI became complete.
+    /// Does whatever is due at `now`. Returns whether the VNI became complete.
     pub(super) fn expire(&mut self, now: Moment, live: Servers, changes: &mut Changes) -> bool {
         if self.check.is_none_or(|check| now < check) {
             return false;
@@ -361,8 +361,8 @@ impl AdjRibIn {
         self.settle(now, live, changes) || complete
     }
 
-    /// Whether all routes there are must be known here: a server that is not doubted has sent its
-    /// table, and no other's is on its way.
+    /// Whether the leaf must know all routes: an undoubted server has sent its table, and every live server has
+    /// sent its own.
     fn is_known(&self, now: Moment, live: Servers) -> bool {
         let mut certain = self.in_sync;
         for (slot, until) in &self.doubted {
@@ -382,7 +382,7 @@ impl AdjRibIn {
         if self.is_doubting(now) { self.stale_time.saturating_mul(2) } else { self.stale_time }
     }
 
-    /// When the VNI is complete although no server has made it so.
+    /// When the VNI counts as complete although no server has made it so.
     fn given_up(&self, now: Moment) -> Moment {
         if self.is_doubting(now) { self.give_up + self.stale_time } else { self.give_up }
     }
@@ -398,7 +398,7 @@ impl AdjRibIn {
         self.check = doubts.chain(stale).chain(complete).min();
     }
 
-    /// Returns how many went.
+    /// Returns the number of dropped routes.
     fn drop_stale_if(&mut self, goes: impl Fn(Moment) -> bool, changes: &mut Changes) -> usize {
         let (routes, before) = (&mut self.routes, self.stale.len());
         let mut oldest = None;
@@ -415,8 +415,8 @@ impl AdjRibIn {
         before - self.stale.len()
     }
 
-    /// Drops the stale next hops of a destination whose place `new` takes. Of standard ones that is
-    /// all, so each is looked at once.
+    /// Drops the stale next hops of a destination that `new` replaces. A standard next hop replaces all stale standard
+    /// ones, so each is looked at once.
     fn replace(&mut self, destination: Destination, new: &NextHop, changes: &mut Changes) {
         let kind = new.kind();
         if kind == NextHopType::LoadBalancerTarget {
@@ -432,14 +432,14 @@ impl AdjRibIn {
         self.drop_replaced(gone, changes);
     }
 
-    /// The same for all that there is.
+    /// The same for all destinations that have stale routes.
     fn replace_all(&mut self, changes: &mut Changes) {
         let destinations: BTreeSet<_> = self.stale.keys().map(|key| key.0).collect();
         let mut gone = Vec::new();
         for destination in destinations {
             let fresh = self.of(destination).filter(|(_, servers)| !servers.is_empty());
             let fresh = fresh.map(|(next_hop, _)| next_hop);
-            // One standard next hop is as good as all.
+            // One standard next hop replaces as many stale ones as several do.
             let (standard, others): (Vec<_>, Vec<_>) =
                 fresh.partition(|next_hop| next_hop.kind() == NextHopType::Standard);
             let new: Vec<_> = standard.into_iter().take(1).chain(others).collect();
@@ -466,7 +466,7 @@ impl AdjRibIn {
     }
 }
 
-/// The VNI that changes belong to is the caller's to know.
+/// Adds the VNI to changes, which do not name it.
 pub(super) fn of_vni(vni: Vni, changes: Changes) -> impl Iterator<Item = (Action, Route)> {
     changes
         .into_iter()

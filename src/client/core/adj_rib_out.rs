@@ -9,26 +9,26 @@ use crate::client::Route;
 use crate::ids::Moment;
 use crate::wire::{Action, Message, Vni};
 
-/// A SUBSCRIBE that follows an UNSUBSCRIBE waits until nothing of that VNI has come for so long:
-/// the stream has no mark that tells what was on its way before from the new dump.
+/// A SUBSCRIBE that follows an UNSUBSCRIBE waits until no update of the VNI has come for this time: no mark in the
+/// stream separates late updates of the old subscription from the new dump.
 const DRAINED: Duration = Duration::from_millis(500);
-/// It waits no longer than this.
+/// A SUBSCRIBE waits no longer than this.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// Messages for one established session.
 #[derive(Debug, Default)]
 pub(in crate::client) struct AdjRibOut {
-    /// VNIs whose subscription may differ between the intent and what was sent.
+    /// VNIs whose subscription may differ between the intent and the messages sent.
     dirty: BTreeSet<Vni>,
-    /// What the server was sent a SUBSCRIBE for.
+    /// VNIs for which the server was sent a SUBSCRIBE.
     subscribed: BTreeSet<Vni>,
-    /// What has to be subscribed to anew: its routes were forgotten here.
+    /// VNIs to unsubscribe and subscribe anew, if they are still wanted: the leaf forgot their routes.
     anew: BTreeSet<Vni>,
     draining: BTreeMap<Vni, Drain>,
     routes: RouteFeed,
 }
 
-/// When a VNI was unsubscribed from, and when something of it came last.
+/// When the leaf unsubscribed from a VNI, and when the last update of the VNI came.
 #[derive(Debug)]
 struct Drain {
     since: Moment,
@@ -42,7 +42,7 @@ impl Drain {
 }
 
 impl AdjRibOut {
-    /// For a new session: all of the intent.
+    /// The messages of a new session: all of the intent.
     pub(super) fn replay(intent: &Intent) -> Self {
         let mut this = Self { dirty: intent.subscriptions().collect(), ..Self::default() };
         for route in intent.all_announcements() {
@@ -51,7 +51,7 @@ impl AdjRibOut {
         this
     }
 
-    /// The intent about `vni` changed.
+    /// The intent to subscribe to `vni` changed.
     pub(super) fn subscription(&mut self, vni: Vni, wanted: bool) {
         self.dirty.insert(vni);
         if !wanted {
@@ -63,20 +63,20 @@ impl AdjRibOut {
         self.routes.push(action, route);
     }
 
-    /// Whether `vni` was subscribed to and not unsubscribed from since.
+    /// Whether the server was sent a SUBSCRIBE for `vni` and the leaf has not unsubscribed since.
     pub(super) fn is_subscribed(&self, vni: Vni) -> bool {
         self.subscribed.contains(&vni) && !self.anew.contains(&vni)
     }
 
-    /// Something of a VNI came that is no longer, or not yet again, subscribed to.
+    /// An update came for a VNI without a subscription in force.
     pub(super) fn heard(&mut self, now: Moment, vni: Vni) {
         if let Some(drain) = self.draining.get_mut(&vni) {
             drain.last = now;
         }
     }
 
-    /// The next messages, about `max` of them: subscriptions, then routes. Says through
-    /// `subscribed` which VNIs they subscribe to.
+    /// The next messages, about `max` of them: subscriptions, then routes. Adds to `subscribed` the VNIs that the
+    /// messages subscribe to.
     pub(super) fn take(
         &mut self,
         now: Moment,
@@ -95,7 +95,7 @@ impl AdjRibOut {
                 messages.push(Message::Unsubscribe(vni));
                 self.subscribed.remove(&vni);
                 self.draining.insert(vni, Drain { since: now, last: now });
-                // The server takes it for a withdrawal of all that was announced there.
+                // An UNSUBSCRIBE makes the server withdraw all that was announced in the VNI.
                 self.routes.forget(vni);
                 for route in intent.announcements(vni) {
                     self.routes.push(Action::Add, route);
@@ -120,7 +120,7 @@ impl AdjRibOut {
         messages
     }
 
-    /// When a SUBSCRIBE that waits may go out.
+    /// When a waiting SUBSCRIBE may go out.
     pub(super) fn deadline(&self) -> Option<Moment> {
         let waiting = self.dirty.iter().filter_map(|vni| self.draining.get(vni));
         waiting.map(Drain::until).min()

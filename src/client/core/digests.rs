@@ -6,11 +6,11 @@ use super::route_key::RibKey;
 use super::{ServerSlot, Servers};
 use crate::wire::Digest;
 
-/// The routes of a VNI that each server has here.
+/// Digests of the routes that each server has in a VNI.
 #[derive(Debug, Default)]
 pub(super) struct Digests {
     of: BTreeMap<ServerSlot, Digest>,
-    /// Servers of which one has changed since somebody asked.
+    /// Servers whose digest has changed since the last query.
     pub(super) changed: Servers,
 }
 
@@ -21,13 +21,13 @@ impl Digests {
         self.changed.insert(slot);
     }
 
-    /// It has this route no more.
+    /// A server has this route no more.
     pub(super) fn remove(&mut self, slot: ServerSlot, (destination, next_hop): &RibKey) {
         self.of.entry(slot).or_default().remove(destination, next_hop);
         self.changed.insert(slot);
     }
 
-    /// It has none.
+    /// A server has no routes any more.
     pub(super) fn end(&mut self, slot: ServerSlot) {
         self.of.remove(&slot);
     }

@@ -17,20 +17,20 @@ type FeedKey = (Vni, Destination);
 pub(in crate::client) struct RouteFeed {
     /// One entry per route: servers may announce any number of next hops of one destination.
     pending: BTreeMap<(Vni, Destination, NextHop), Action>,
-    /// The destination that was taken last: the next take goes on behind it, so that churn of some
+    /// The destination taken last: the next take goes on behind it, so that churn of some
     /// destinations does not hold up the others.
     taken: Option<FeedKey>,
-    /// Whether anything was taken, or would have been.
+    /// Whether [`Self::take`] was ever called.
     was_taken: bool,
-    /// How often taking came to the end and began anew.
+    /// How often taking has reached the end and begun anew.
     rounds: u64,
 }
 
 impl RouteFeed {
-    /// Notes a change. The caller says each route's changes in turn: added, removed, added.
+    /// Notes a change. The caller notes the changes of one route alternately: added, removed, added.
     pub(in crate::client) fn push(&mut self, action: Action, route: Route) {
         match self.pending.entry((route.vni, route.destination, route.next_hop)) {
-            // The reader knows it as it was before the change that still waits.
+            // The reader knows the route as it was before the pending change: the two changes cancel out.
             Entry::Occupied(waits) if *waits.get() != action => {
                 waits.remove();
             }
@@ -50,17 +50,17 @@ impl RouteFeed {
         self.was_taken
     }
 
-    /// How often taking has come round: what waited at a moment is taken two rounds later.
+    /// How often taking has come round: a change that waits now is taken within two more rounds.
     pub(in crate::client) fn rounds(&self) -> u64 {
         self.rounds
     }
 
-    /// Whether anything of `vni` waits.
+    /// Whether any change of `vni` waits.
     pub(in crate::client) fn has(&self, vni: Vni) -> bool {
         self.pending.range(vni_range(vni)).next().is_some()
     }
 
-    /// Forgets what waits of `vni`.
+    /// Forgets the waiting changes of `vni`.
     pub(in crate::client) fn forget(&mut self, vni: Vni) {
         let keys: Vec<_> = self.pending.range(vni_range(vni)).map(|(key, _)| *key).collect();
         for key in keys {
@@ -68,7 +68,7 @@ impl RouteFeed {
         }
     }
 
-    /// Takes about `max` changes: whole destinations, of each the removals first.
+    /// Takes about `max` changes: whole destinations, and removals of each destination first.
     pub(in crate::client) fn take(&mut self, max: usize) -> Vec<Update> {
         self.was_taken = true;
         let mut updates = Vec::with_capacity(max.min(self.pending.len()));
@@ -107,12 +107,12 @@ impl RouteFeed {
     }
 }
 
-/// All destinations of a VNI.
+/// The range of all destinations of a VNI.
 fn vni_range(vni: Vni) -> impl std::ops::RangeBounds<(Vni, Destination, NextHop)> {
     (vni, Destination::FIRST, NextHop::FIRST)..=(vni, Destination::LAST, NextHop::LAST)
 }
 
-/// The newest value of each thing that changed since a reader last took.
+/// The newest value of each key that changed since a reader last took.
 #[derive(Debug)]
 pub(in crate::client) struct Latest<K, V> {
     pending: BTreeMap<K, V>,
@@ -128,7 +128,7 @@ impl<K: Ord, V> Latest<K, V> {
         self.pending.is_empty()
     }
 
-    /// Everything that waits.
+    /// Takes everything that waits.
     pub(in crate::client) fn take(&mut self) -> Vec<(K, V)> {
         std::mem::take(&mut self.pending).into_iter().collect()
     }

@@ -14,12 +14,12 @@ pub(super) struct Intent {
 }
 
 impl Intent {
-    /// `false` when it was there already.
+    /// `false` when the subscription was there already.
     pub(super) fn subscribe(&mut self, vni: Vni) -> bool {
         self.subscriptions.insert(vni)
     }
 
-    /// `false` when it was not there.
+    /// `false` when there was no such subscription.
     pub(super) fn unsubscribe(&mut self, vni: Vni) -> bool {
         self.subscriptions.remove(&vni)
     }
@@ -32,13 +32,13 @@ impl Intent {
         self.subscriptions.iter().copied()
     }
 
-    /// `false` when it was there already.
+    /// `false` when the announcement was there already.
     pub(super) fn announce(&mut self, route: Route) -> bool {
         let vni = self.announcements.entry(route.vni).or_default();
         vni.insert((route.destination, route.next_hop))
     }
 
-    /// `false` when it was not there.
+    /// `false` when there was no such announcement.
     pub(super) fn withdraw(&mut self, route: Route) -> bool {
         let Some(vni) = self.announcements.get_mut(&route.vni) else { return false };
         let had = vni.remove(&(route.destination, route.next_hop));

@@ -7,7 +7,7 @@ use crate::ids::Moment;
 use crate::wire::{Action, Vni};
 
 impl Leaf {
-    /// Carries out what is not so already, in order. Cost of [`Intention::Vacate`]: the announcements of the VNI.
+    /// Carries out changes in order; skips those without effect. [`Intention::Vacate`] walks the VNI's announcements.
     pub(in crate::client) fn intend(&mut self, now: Moment, changes: &[Intention]) {
         for change in changes {
             match *change {
@@ -22,7 +22,7 @@ impl Leaf {
         }
     }
 
-    /// `false` when it was subscribed to already.
+    /// `false` when the leaf was subscribed to the VNI already.
     pub(in crate::client) fn subscribe(&mut self, now: Moment, vni: Vni) -> bool {
         if !self.intent.subscribe(vni) {
             return false;
@@ -38,7 +38,7 @@ impl Leaf {
         true
     }
 
-    /// `false` when it was not subscribed to.
+    /// `false` when the leaf was not subscribed to the VNI.
     pub(in crate::client) fn unsubscribe(&mut self, vni: Vni) -> bool {
         if !self.intent.unsubscribe(vni) {
             return false;
@@ -55,7 +55,7 @@ impl Leaf {
         if let Some(rib) = self.adj_ribs_in.remove(&vni) {
             self.room.routes -= rib.len();
             self.room.waiting -= rib.waiting.len();
-            self.room.note_room(Moment::default()); // there is, at once
+            self.room.note_room(Moment::default()); // there is room at once
             for slot in self.sessions.keys().copied().collect::<Vec<_>>() {
                 let had = rib.count(slot);
                 if let Some(session) = self.sessions.get_mut(&slot) {
@@ -76,7 +76,7 @@ impl Leaf {
         self.intent.subscriptions().collect()
     }
 
-    /// `false` when it was announced already.
+    /// `false` when the leaf announced the route already.
     pub(in crate::client) fn announce(&mut self, route: Route) -> bool {
         let first = !self.intent.announces(route.vni, route.destination);
         if !self.intent.announce(route) {
@@ -91,7 +91,7 @@ impl Leaf {
         true
     }
 
-    /// `false` when it was not announced.
+    /// `false` when the leaf did not announce the route.
     pub(in crate::client) fn withdraw(&mut self, route: Route) -> bool {
         if !self.intent.withdraw(route) {
             return false;

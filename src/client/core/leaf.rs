@@ -15,18 +15,18 @@ use crate::client::Route;
 use crate::ids::Moment;
 use crate::wire::{Action, Destination, Installed, Message, NextHopType, Update, Vni};
 
-/// How it behaves.
+/// The settings of the core.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::client) struct CoreConfig {
     /// How long routes outlive the last server that had them.
     pub(in crate::client) stale_time: Duration,
-    /// Routes that one server may announce here.
+    /// The most routes that one server may announce.
     pub(in crate::client) routes_per_peer: usize,
-    /// Routes that there may be.
+    /// The most routes the leaf takes in.
     pub(in crate::client) limits: RouteLimits,
 }
 
-/// Readers of routes besides the servers.
+/// Identifies a reader of routes other than the dataplane.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(in crate::client) struct WatchId(pub(in crate::client) u64);
 
@@ -34,15 +34,15 @@ pub(in crate::client) struct WatchId(pub(in crate::client) u64);
 #[derive(Debug)]
 pub(super) struct ServerSession {
     pub(super) adj_rib_out: AdjRibOut,
-    /// Whether it says when a table is complete.
+    /// Whether the server sends END_OF_TABLE.
     end_of_table: bool,
-    /// From when on its tables are all there is: the announcers have had the time to come to it.
+    /// From when on its tables count as all routes: by then announcers have had the time to connect to it.
     trusted: Moment,
-    /// VNIs whose table is on its way, of a server that does not say when it is complete.
+    /// VNIs whose table is on its way, if the server sends no END_OF_TABLE.
     pub(super) awaited: BTreeMap<Vni, Quiet>,
-    /// Routes that it announces here.
+    /// The number of routes that the server announces.
     pub(super) routes: usize,
-    /// What it is told of them.
+    /// The reports to the server.
     pub(super) reports: Reports,
 }
 
@@ -57,25 +57,25 @@ pub(in crate::client) struct Leaf {
     live: Servers,
     pub(super) watches: BTreeMap<WatchId, (Option<Vni>, RouteFeed)>,
     pub(super) dataplane: RouteFeed,
-    /// Whether there is somebody who takes from it.
+    /// Whether a dataplane takes from its feed.
     pub(super) has_dataplane: bool,
-    /// VNIs that it is told nothing of.
+    /// VNIs whose routes the dataplane does not get.
     pub(super) withheld: BTreeSet<Vni>,
-    /// VNIs that are complete, which the dataplane was not yet told, and the round of its feed in
-    /// which they became so.
+    /// Complete VNIs that the dataplane does not know as complete yet, and the round of its feed in
+    /// which each became complete.
     pub(super) completed: Vec<(Vni, u64)>,
-    /// What changed about who is in sync in what, for the actor to fetch.
+    /// Changes of which server is in sync in which VNI, for the actor to fetch.
     pub(super) sync: Vec<(ServerSlot, Vni, bool)>,
-    /// How many routes there are, and may be.
+    /// How many routes there are, and how many there may be.
     pub(super) room: Room,
-    /// Stale routes that went, for the actor to fetch.
+    /// Stale routes dropped, for the actor to fetch.
     pub(super) dropped: Dropped,
-    /// How many routes of each VNI the dataplane has, as it said last.
+    /// How many routes of each VNI the dataplane has, as the application said last.
     pub(super) installed: BTreeMap<Vni, Installed>,
     /// When time alone may change something in a VNI, or a little before: so that not each turn has
-    /// to ask all of them.
+    /// to look at every VNI.
     due: Option<Moment>,
-    /// While it is settling: until when at most.
+    /// The latest end of settling, while the leaf is settling.
     pub(super) settling: Option<Moment>,
 }
 
@@ -101,15 +101,15 @@ impl Leaf {
         }
     }
 
-    /// Other limits. What is there stays; what waits comes in where there is room now.
+    /// Sets other limits. Routes that are there stay; waiting routes come in as far as there is room now.
     pub(in crate::client) fn set_limits(&mut self, now: Moment, limits: RouteLimits) {
         self.settings.limits = limits;
         self.room.set_limits(now, limits);
     }
 
-    // What is known.
+    // Queries.
 
-    /// Who is in sync in what, all of it.
+    /// All pairs of a server and a VNI in which it is in sync.
     pub(in crate::client) fn in_sync(&self) -> Vec<(ServerSlot, Vni)> {
         let sessions = self.sessions.keys();
         let pairs =
@@ -120,14 +120,14 @@ impl Leaf {
             .collect()
     }
 
-    // What servers do.
+    // Events of servers.
 
-    /// A server was configured; its first attempt to connect is worth waiting for.
+    /// A server was configured; the leaf waits for its first attempt to connect.
     pub(in crate::client) fn added(&mut self, slot: ServerSlot) {
         self.live.insert(slot);
     }
 
-    /// A session is established with a server that has had sessions for as long as `serving`.
+    /// A session is established with a server that has had sessions for `serving`.
     pub(in crate::client) fn established(
         &mut self,
         now: Moment,
@@ -151,7 +151,7 @@ impl Leaf {
         self.end(now, slot, false);
     }
 
-    /// A server announced too much: what only it had goes, so that it can't do so again and again.
+    /// A server announced too much: routes that only it had go at once, so that it can't do so again and again.
     pub(in crate::client) fn expel(&mut self, now: Moment, slot: ServerSlot) {
         self.end(now, slot, true);
     }
@@ -177,7 +177,7 @@ impl Leaf {
         self.room.note_room(now);
     }
 
-    /// A server announces or withdraws. `Err` when it announces more than it may.
+    /// A server announces or withdraws. `Err` when it announces more routes than it may.
     pub(in crate::client) fn updates(
         &mut self,
         now: Moment,
@@ -192,7 +192,7 @@ impl Leaf {
         let mut result = Ok(());
         for update in updates {
             let vni = update.vni;
-            // What was on its way when the VNI was unsubscribed from, or was never asked for.
+            // `None` for an update of a VNI that the leaf has unsubscribed from, or never asked for.
             let rib =
                 self.adj_ribs_in.get_mut(&vni).filter(|_| session.adj_rib_out.is_subscribed(vni));
             let Some(rib) = rib else {
@@ -247,13 +247,13 @@ impl Leaf {
         }
         session.awaited.remove(&vni);
         let Some(rib) = self.adj_ribs_in.get_mut(&vni) else { return };
-        // Saying it again means nothing, and must not cost a walk over all routes each time.
+        // A repeated END_OF_TABLE has no effect, and must not cost a walk over all routes each time.
         if rib.is_in_sync(slot) {
             return;
         }
         self.sync.push((slot, vni, true));
         session.reports.changed(now, vni);
-        // Without that message a table that pauses looks like one that has ended.
+        // Without END_OF_TABLE a table that pauses looks like one that has ended.
         let trusted = if session.end_of_table { session.trusted } else { now + RETURN };
         let mut changes = Changes::new();
         let complete = rib.synced(now, slot, trusted, self.live, &mut changes);
@@ -261,10 +261,10 @@ impl Leaf {
         self.room.note_room(now);
     }
 
-    /// What was taken for a server is written.
+    /// The messages taken for a server are written.
     pub(in crate::client) fn written(&mut self, now: Moment, slot: ServerSlot) {
         let Some(session) = self.sessions.get_mut(&slot) else { return };
-        // A server can't be quiet about what it has not been asked.
+        // The quiet time of a table begins when its SUBSCRIBE is written.
         for quiet in session.awaited.values_mut().filter(|quiet| quiet.last == quiet.since) {
             (quiet.since, quiet.last) = (now, now);
         }
@@ -272,7 +272,7 @@ impl Leaf {
 
     // Time.
 
-    /// When [`Self::tick`] is due, or a server can be sent something that waits for the time.
+    /// When [`Self::tick`] is due, or a message that waits for the time may go to a server.
     pub(in crate::client) fn deadline(&self) -> Option<Moment> {
         let quiet = self.sessions.values().flat_map(|session| session.awaited.values());
         let drains = self.sessions.values().filter_map(|session| session.adj_rib_out.deadline());
@@ -282,7 +282,7 @@ impl Leaf {
         due.chain(quiet.map(Quiet::until)).chain(drains).min()
     }
 
-    /// What is due at `now` happens.
+    /// Does whatever is due at `now`.
     pub(in crate::client) fn tick(&mut self, now: Moment) {
         let quiet: Vec<_> = self
             .sessions
@@ -332,7 +332,7 @@ impl Leaf {
         messages
     }
 
-    /// Something was done to a VNI.
+    /// Completes an operation on a VNI: counts and publishes its changes.
     fn finish(&mut self, vni: Vni, changes: Changes, complete: bool) {
         for (action, ..) in &changes {
             match action {
@@ -372,15 +372,15 @@ impl Leaf {
         }
     }
 
-    /// What this node announces itself is not for its own dataplane: traffic would leave it and come
-    /// back. That is so whatever the host bits, which a dataplane does not have. Targets of load
-    /// balancers and NAT ranges on other nodes are.
+    /// The dataplane does not get standard next hops for networks that this node announces: traffic would leave it and
+    /// come back. Host bits do not matter, since a dataplane does not have them. Targets of load balancers and NAT
+    /// ranges on other nodes are not hidden.
     pub(super) fn is_hidden(&self, route: &Route) -> bool {
         route.next_hop.kind() == NextHopType::Standard
             && self.intent.announces(route.vni, route.destination)
     }
 
-    /// A network began or ceased to be announced here.
+    /// A network began or ceased to be announced by this leaf.
     pub(super) fn hide(&mut self, vni: Vni, destination: Destination, action: Action) {
         if !self.has_dataplane || self.withheld.contains(&vni) {
             return;
@@ -394,6 +394,6 @@ impl Leaf {
     }
 }
 
-/// A server announced more routes than one may.
+/// A server announced more routes than it may.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::client) struct TooManyRoutes(pub(in crate::client) usize);

@@ -48,15 +48,15 @@ pub(super) use leaf::{CoreConfig, Leaf, TooManyRoutes, WatchId};
 pub(super) use queries::{FoundRoute, NetworkFacts, VniCounts};
 pub(super) use room::{NearLimit, RouteLimits};
 
-/// A server's place among those that are configured; free again once it is removed.
+/// A server's slot among the configured servers; free again once the server is removed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) struct ServerSlot(u8);
 
 impl ServerSlot {
-    /// Servers at most: the bits of a [`Servers`].
+    /// The most servers: the bits of a [`Servers`].
     pub(super) const MAX: u8 = 64;
 
-    /// The first of all places for which `free` holds.
+    /// The first slot for which `free` holds.
     pub(super) fn first(free: impl FnMut(&Self) -> bool) -> Option<Self> {
         (0..Self::MAX).map(Self).find(free)
     }
@@ -75,14 +75,14 @@ impl Servers {
         self.0 |= 1 << slot.0;
     }
 
-    /// Whether it was there.
+    /// Removes a slot; returns whether it was in the set.
     fn remove(&mut self, slot: ServerSlot) -> bool {
         let had = self.contains(slot);
         self.0 &= !(1 << slot.0);
         had
     }
 
-    /// All of them, in order.
+    /// All slots of the set, in order.
     fn slots(self) -> impl Iterator<Item = ServerSlot> {
         (0..ServerSlot::MAX).map(ServerSlot).filter(move |slot| self.contains(*slot))
     }

@@ -10,7 +10,7 @@ use crate::client::Route;
 use crate::ids::Moment;
 use crate::wire::{Destination, Lookup, NextHop, Vni};
 
-/// How it stands with a VNI that is subscribed to.
+/// Counts of a subscribed VNI.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::client) struct VniCounts {
     pub(in crate::client) vni: Vni,
@@ -24,13 +24,13 @@ pub(in crate::client) struct VniCounts {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::client) struct FoundRoute {
     pub(in crate::client) route: Route,
-    /// None, when it is stale.
+    /// Empty when the route is stale.
     pub(in crate::client) servers: Vec<ServerSlot>,
     pub(in crate::client) since: Moment,
     pub(in crate::client) stale_since: Option<Moment>,
 }
 
-/// What is known of a network.
+/// What the leaf knows of a network.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::client) struct NetworkFacts {
     pub(in crate::client) is_subscribed: bool,
@@ -52,7 +52,7 @@ impl Leaf {
         rib.into_iter().flat_map(|rib| rib.next_hops(destination)).collect()
     }
 
-    /// `max` VNIs that are subscribed to, behind one of them.
+    /// At most `max` subscribed VNIs, from the first or from the one after `after`.
     pub(in crate::client) fn vni_counts(&self, after: Option<Vni>, max: usize) -> Vec<VniCounts> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let vnis = self.adj_ribs_in.range((from, Bound::Unbounded)).take(max);
@@ -64,7 +64,7 @@ impl Leaf {
         vnis.map(counts).collect()
     }
 
-    /// `max` routes of a VNI, behind one of them. `None` when it is not subscribed to.
+    /// At most `max` routes of a VNI, from the first or after `after`. `None` when the leaf is not subscribed to it.
     pub(in crate::client) fn routes_of(
         &self,
         vni: Vni,
@@ -90,7 +90,7 @@ impl Leaf {
         Some(all.map(|(key, held)| found_route(rib, vni, key, held)).collect())
     }
 
-    /// What is known of the network of a destination: at most `max` routes, whatever their host bits.
+    /// What the leaf knows of a destination's network: at most `max` routes, whatever their host bits.
     pub(in crate::client) fn network(
         &self,
         vni: Vni,
@@ -124,9 +124,9 @@ fn found_route(rib: &AdjRibIn, vni: Vni, key: RibKey, held: HeldRoute) -> FoundR
     }
 }
 
-/// The first and the last prefix of the greatest length at which there are some that an address lies
-/// in. There may be several, since host bits belong to a route's identity; destinations are ordered
-/// by length before bits, so all between the two are of this length and have the address.
+/// The first and the last of the longest prefixes that contain an address. There may be several, since host bits
+/// belong to a route's identity; destinations are ordered by length before bits, so all between the two are of
+/// this length and contain the address.
 fn longest(rib: &AdjRibIn, address: IpAddr) -> Option<(Destination, Destination)> {
     let bits = if address.is_ipv4() { 32 } else { 128 };
     (0..=bits).rev().find_map(|length| {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::ids::Moment;
 
-/// A server that does not know END_OF_TABLE has sent its table when nothing of it came for so long.
+/// The table of a server without END_OF_TABLE counts as complete when no update of it came for this time.
 const QUIET: Duration = Duration::from_secs(2);
-/// Where changes never pause for that, the table is taken to be there after so long.
+/// If changes never pause for [`QUIET`], the table counts as complete after this time.
 const QUIET_MAX: Duration = Duration::from_secs(30);
 
-/// When a table was asked for, and when something of it came last.
+/// When a table was asked for, and when its last update came.
 #[derive(Debug)]
 pub(super) struct Quiet {
     pub(super) since: Moment,

@@ -9,7 +9,7 @@ use crate::ids::Moment;
 use crate::wire::{Action, Update, Vni};
 
 impl Leaf {
-    /// A reader that begins with what there is.
+    /// Adds a reader, which first gets all routes there are.
     pub(in crate::client) fn watch(&mut self, id: WatchId, vni: Option<Vni>) {
         let mut feed = RouteFeed::default();
         for route in self.adj_ribs_in.keys().filter(|v| vni.is_none_or(|vni| vni == **v)) {
@@ -27,11 +27,11 @@ impl Leaf {
     }
 
     /// The next changes for the dataplane, about `max` of them, and the VNIs that are complete once
-    /// they are made.
+    /// the dataplane has made them.
     pub(in crate::client) fn take_for_dataplane(&mut self, max: usize) -> (Vec<Update>, Vec<Vni>) {
         let updates = self.dataplane.take(max);
         let completed = std::mem::take(&mut self.completed);
-        // What waited then has been taken once the feed has come round twice, whatever came since.
+        // All changes that waited then are taken once the feed has come round twice, whatever came since.
         let waits = |(vni, round): &(Vni, u64)| {
             self.dataplane.has(*vni) && self.dataplane.rounds() < round + 2
         };
@@ -40,7 +40,7 @@ impl Leaf {
         (updates, done.into_iter().map(|(vni, _)| vni).collect())
     }
 
-    /// Nobody takes for the dataplane: what would be for it need not be kept.
+    /// Nobody takes for the dataplane any more: the leaf need not keep changes for it.
     pub(in crate::client) fn no_dataplane(&mut self) {
         self.has_dataplane = false;
         self.withheld.clear();
@@ -52,18 +52,18 @@ impl Leaf {
         !self.dataplane.is_empty() || !self.completed.is_empty()
     }
 
-    /// What changed about who is in sync in what since this was asked last.
+    /// Changes, since the last call, of which server is in sync in which VNI.
     pub(in crate::client) fn take_sync(&mut self) -> Vec<(ServerSlot, Vni, bool)> {
         std::mem::take(&mut self.sync)
     }
 
-    /// Whether what `slot` says of `vni` counts.
+    /// Whether updates of `vni` from `slot` count.
     #[cfg(test)]
     pub(super) fn counts(&self, slot: ServerSlot, vni: Vni) -> bool {
         self.sessions.get(&slot).is_some_and(|session| session.adj_rib_out.is_subscribed(vni))
     }
 
-    /// Takes in routes that wait, as far as there is room.
+    /// Takes in waiting routes, as far as there is room.
     pub(super) fn admit(&mut self, now: Moment) {
         for vni in self.subscriptions() {
             let Some(rib) = self.adj_ribs_in.get_mut(&vni) else { continue };
@@ -79,22 +79,22 @@ impl Leaf {
         }
     }
 
-    /// Limits on routes that have come near, or have been reached, since this was asked last.
+    /// Limits on routes that came near, or were reached, since the last call.
     pub(in crate::client) fn take_near_limits(&mut self) -> Vec<NearLimit> {
         self.room.take_notices()
     }
 
-    /// Stale routes that went since this was asked last.
+    /// Numbers of stale routes dropped since the last call.
     pub(in crate::client) fn take_dropped(&mut self) -> Dropped {
         std::mem::take(&mut self.dropped)
     }
 
-    /// How many routes there are, those of all VNIs together.
+    /// How many routes there are in all VNIs together.
     pub(in crate::client) fn route_count(&self) -> usize {
         self.room.routes
     }
 
-    /// How many routes a VNI has, and from how many servers its table is here whole.
+    /// How many routes a VNI has, and how many servers are in sync in it.
     pub(in crate::client) fn wholeness(&self, vni: Vni) -> (usize, usize) {
         let rib = self.adj_ribs_in.get(&vni);
         rib.map_or((0, 0), |rib| (rib.len(), rib.in_sync().slots().count()))

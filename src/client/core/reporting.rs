@@ -10,14 +10,14 @@ use crate::ids::Moment;
 use crate::wire::{Installed, Message, NextHopType, Report, Vni};
 
 impl Leaf {
-    /// The server wants reports, of which this leaf sends each so much later than it might.
+    /// The server wants reports; this leaf delays each by `spread`.
     pub(in crate::client) fn reports_to(&mut self, slot: ServerSlot, spread: Duration) {
         if let Some(session) = self.sessions.get_mut(&slot) {
             session.reports = Reports::wanted(spread);
         }
     }
 
-    /// How many routes the dataplane has of each VNI. Those that are left out have no dataplane.
+    /// Sets how many routes the dataplane has of each VNI. VNIs missing from `rows` have no dataplane.
     pub(in crate::client) fn set_installed(&mut self, now: Moment, rows: Vec<(Vni, Installed)>) {
         let rows: BTreeMap<_, _> = rows.into_iter().collect();
         let before = std::mem::replace(&mut self.installed, rows);
@@ -32,7 +32,7 @@ impl Leaf {
         }
     }
 
-    /// What servers have sent of a VNI may have changed.
+    /// Routes of a VNI that servers have sent may have changed.
     pub(super) fn note_changed(&mut self, now: Moment, vni: Vni) {
         let Some(rib) = self.adj_ribs_in.get_mut(&vni) else { return };
         for slot in std::mem::take(&mut rib.digests.changed).slots() {
@@ -54,13 +54,13 @@ impl Leaf {
         u64::try_from(own.len()).unwrap_or(u64::MAX)
     }
 
-    /// The reports that are due to a server, at most so many.
+    /// The due reports to a server, at most `max`.
     pub(super) fn take_reports(&mut self, slot: ServerSlot, max: usize) -> Vec<Message> {
         let Some(session) = self.sessions.get_mut(&slot) else { return Vec::new() };
         let vnis = session.reports.take(max);
         let report = |vni: Vni| {
             let rib = self.adj_ribs_in.get(&vni)?;
-            // Before its end, a table is not what the server wants to hear of.
+            // A server wants no report of a table before the table is complete.
             let routes = rib.is_in_sync(slot).then(|| rib.digests.get(slot))?;
             let hidden = || self.hidden(vni);
             let installed = self

@@ -9,20 +9,20 @@ use std::time::Duration;
 use crate::ids::Moment;
 use crate::wire::Vni;
 
-/// How long after a change reports are sent: what comes together is reported together.
+/// How long after a change reports are sent: changes within this time share a report.
 const GATHER: Duration = Duration::from_millis(250);
-/// Between two times at which reports are sent.
+/// The least time between two rounds of reports.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(super) struct Reports {
-    /// Of a server that does not want any, nothing else is of meaning.
+    /// Whether the server wants reports; if not, the other fields do not matter.
     is_wanted: bool,
-    /// How much later than others this leaf reports: all have the same changes at the same moment.
+    /// How much this leaf delays its reports: all leaves have the same changes at the same moment.
     spread: Duration,
     changed: BTreeSet<Vni>,
-    /// When `changed` is reported.
+    /// When the VNIs in `changed` become due.
     due: Option<Moment>,
     /// When reports were due last.
     last: Option<Moment>,
@@ -31,12 +31,12 @@ pub(super) struct Reports {
 }
 
 impl Reports {
-    /// Of a server that wants them, of which this leaf sends each so much later than it might.
+    /// For a server that wants reports, each delayed by `spread`.
     pub(super) fn wanted(spread: Duration) -> Self {
         Self { is_wanted: true, spread, ..Self::default() }
     }
 
-    /// Something changed in a VNI that is reported.
+    /// The report of a VNI changed.
     pub(super) fn changed(&mut self, now: Moment, vni: Vni) {
         if !self.is_wanted || self.ripe.contains(&vni) {
             return;
@@ -63,7 +63,7 @@ impl Reports {
         }
     }
 
-    /// VNIs to report now, at most so many.
+    /// VNIs to report now, at most `max`.
     pub(super) fn take(&mut self, max: usize) -> Vec<Vni> {
         let mut vnis = Vec::new();
         while vnis.len() < max

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use crate::wire::{Destination, NextHop, NextHopType};
 
-/// A route of one VNI; their order is that of all answers.
+/// The key of a route within one VNI; all answers are in its order.
 pub(super) type RibKey = (Destination, NextHop);
 
 /// All routes to a network, whatever their host bits.
@@ -13,7 +13,7 @@ pub(super) fn of_network(destination: Destination) -> RangeInclusive<(Destinatio
     (destination.network(), NextHop::FIRST)..=last
 }
 
-/// Whether `new` makes `old` pointless. Targets of a load balancer stand beside each other.
+/// Whether `new` replaces `old`. Targets of a load balancer stand beside each other.
 pub(super) fn takes_the_place(new: &NextHop, old: &NextHop) -> bool {
     match (new.kind(), old.kind()) {
         (NextHopType::Standard, NextHopType::Standard) => true,

@@ -9,18 +9,18 @@ use std::time::Duration;
 use super::{Leaf, adj_rib_in::AdjRibIn};
 use crate::ids::Moment;
 
-/// For how long at most.
+/// The longest time of settling.
 const SETTLING: Duration = Duration::from_secs(5);
 
 impl Leaf {
-    /// A session has begun.
+    /// A session has begun: settling begins if there are stale routes.
     pub(super) fn settle(&mut self, now: Moment) {
         if self.adj_ribs_in.values().any(AdjRibIn::has_stale) {
             self.settling = Some(now + SETTLING);
         }
     }
 
-    /// Looks whether the tables have come. Cost while it is settling: a look at each VNI for each server.
+    /// Ends settling if the tables have come. Cost while settling: a look at each VNI for each server.
     pub(super) fn look_whether_settled(&mut self, now: Moment) {
         let Some(until) = self.settling else { return };
         let awaits = |rib: &AdjRibIn| {

@@ -13,9 +13,9 @@ use crate::wire::{Destination, NextHop};
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    /// Who has each.
+    /// The servers that have each route.
     routes: BTreeMap<RibKey, Servers>,
-    /// How many of each server have been forgotten.
+    /// How many routes of each server are only counted.
     forgotten: BTreeMap<ServerSlot, usize>,
 }
 
@@ -25,17 +25,17 @@ impl Waiting {
         self.routes.len()
     }
 
-    /// How many there are, those included that have been forgotten: once for each server that has them.
+    /// How many routes wait, including those only counted: these count once for each server that has them.
     pub(super) fn count(&self) -> usize {
         self.routes.len() + self.forgotten.values().sum::<usize>()
     }
 
-    /// How many of them `slot` has. Walks all.
+    /// How many remembered routes `slot` has. Walks all.
     pub(super) fn count_of(&self, slot: ServerSlot) -> usize {
         self.routes.values().filter(|servers| servers.contains(slot)).count()
     }
 
-    /// Those to the network of a destination that are remembered, whatever their host bits, in order.
+    /// The remembered routes to the network of a destination, whatever their host bits, in order.
     pub(super) fn of_network(
         &self,
         destination: Destination,
@@ -43,7 +43,7 @@ impl Waiting {
         self.routes.range(of_network(destination)).map(|(key, servers)| (*key, *servers))
     }
 
-    /// `slot` announces a route that waits already: whether that is new. `None` when it does not wait.
+    /// `slot` announces a route: whether that is new, if the route waits already; `None` when it does not wait.
     pub(super) fn announce(&mut self, slot: ServerSlot, key: &RibKey) -> Option<bool> {
         let servers = self.routes.get_mut(key)?;
         let is_new = !servers.contains(slot);
@@ -51,7 +51,7 @@ impl Waiting {
         Some(is_new)
     }
 
-    /// `slot` announces a route that there is no room for. `false` when it is only counted.
+    /// `slot` announces a route without room. `false` when the route is only counted.
     pub(super) fn add(&mut self, slot: ServerSlot, key: RibKey, remembers: bool) -> bool {
         if remembers {
             self.routes.entry(key).or_default().insert(slot);
@@ -61,7 +61,7 @@ impl Waiting {
         remembers
     }
 
-    /// `slot` withdraws a route; `false` when it is not known that it had it.
+    /// `slot` withdraws a route; `false` when the leaf does not know that it had the route.
     pub(super) fn remove(&mut self, slot: ServerSlot, key: &RibKey) -> bool {
         let Some(servers) = self.routes.get_mut(key) else {
             if let Some(count) = self.forgotten.get_mut(&slot) {

@@ -9,7 +9,7 @@ use crate::client::Route;
 use crate::wire::{Action, Vni};
 
 impl Leaf {
-    /// Takes the routes of a VNI back from the dataplane, which gets none of it until [`Self::hand_over`].
+    /// Takes the routes of a VNI back from the dataplane, which gets none of the VNI until [`Self::hand_over`].
     pub(in crate::client) fn withhold(&mut self, vni: Vni) {
         if !self.has_dataplane || self.withheld.contains(&vni) {
             return;
@@ -24,8 +24,8 @@ impl Leaf {
         self.dataplane.has(vni)
     }
 
-    /// The dataplane gets all routes of a VNI that was withheld, and is told that it is complete, if it is. A VNI that
-    /// is not subscribed to is: there is nothing of it.
+    /// Hands all routes of a withheld VNI to the dataplane, and tells it if the VNI is complete. A VNI without a
+    /// subscription is complete: it has no routes.
     pub(in crate::client) fn hand_over(&mut self, vni: Vni) {
         if !self.withheld.remove(&vni) {
             return;
@@ -36,7 +36,7 @@ impl Leaf {
         }
     }
 
-    /// All that the dataplane should have of a VNI.
+    /// Pushes a change for every route that the dataplane should have of a VNI.
     fn push_all(&mut self, action: Action, vni: Vni) {
         for route in self.routes(vni) {
             self.push_for_dataplane(action, route);

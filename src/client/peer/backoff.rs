@@ -22,14 +22,14 @@ impl Pauses {
         self.next = self.limits.min;
     }
 
-    /// How long to wait now.
+    /// The next pause.
     pub(super) fn next(&mut self) -> Duration {
         // Each new state of the standard library's hasher has random keys.
         self.jittered(RandomState::new().hash_one(0))
     }
 
     fn jittered(&mut self, random: u64) -> Duration {
-        // At the limit the spread lies below it, or all would come at once again.
+        // At the limit the random spread lies below it: otherwise all leaves would connect at once again.
         let base = self.next.min(self.limits.max - self.limits.max / 3);
         self.next = self.next.saturating_mul(2).min(self.limits.max);
         base.saturating_add(base / 2000 * u32::try_from(random % 1000).unwrap_or(0))

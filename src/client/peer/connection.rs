@@ -15,30 +15,30 @@ use crate::client::messages::{PeerEvent, PeerOrder};
 use crate::client::{PeerState, SessionError};
 use crate::wire::{Capabilities, Extensions, Frames, Hello, Message, Reassembly};
 
-/// Bytes read at once; then orders and timers have their turn.
+/// The most bytes read at once; then orders and timers have their turn.
 const READ_MAX: usize = 64 * 1024;
 
-/// How long the end of a session may take that is said to the server.
+/// How long the goodbye at the end of a session may take.
 const GOODBYE_TIME: Duration = Duration::from_millis(500);
 
-/// What this software says of itself.
+/// The agent name in this leaf's HELLO.
 const AGENT: &str = concat!("metalbond/", env!("CARGO_PKG_VERSION"));
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Connection<'a> {
     peer: &'a mut Peer,
-    /// This peer's sessions are numbered; orders name theirs.
+    /// The number of this session among the peer's sessions; orders name their session.
     number: u64,
     stream: TcpStream,
     session: LeafSession,
     output: Output,
-    /// The actor waits to hear that its last order is written.
+    /// Whether the actor waits to hear that its last order is written.
     owes_ready: bool,
-    /// What is read into.
+    /// The buffer of reads.
     buffer: Box<[u8]>,
     input: Reassembly,
-    /// What the server understands.
+    /// The capabilities of the server.
     can: Capabilities,
     serving: Duration,
     node: String,
@@ -62,7 +62,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Until the session or the task is over.
+    /// Runs until the session or the task is over.
     pub(super) async fn run(mut self) -> Result<Infallible, SessionEnd> {
         match self.talk().await {
             Err(SessionEnd::Session(error))
@@ -100,7 +100,7 @@ impl<'a> Connection<'a> {
             }
             let mut now = self.peer.clock.now();
             if self.session.is_overdue(now) {
-                // What came while this task or the whole machine stood still has not been looked at.
+                // Bytes that came while this task or the whole machine stood still are not read yet.
                 self.read().await?;
                 now = self.peer.clock.now();
             }
@@ -110,7 +110,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Tells the server that this is a planned end, as far as it takes that soon: its routes go at once then.
+    /// Tells the server that this end is planned, if it reads that soon: then it removes the leaf's routes at once.
     async fn say_goodbye(&mut self) {
         if !(self.can.contains(Capabilities::GOODBYE) && self.session.is_established()) {
             return;
@@ -145,7 +145,7 @@ impl<'a> Connection<'a> {
             Some(PeerOrder::End { session, error }) if session == self.number => {
                 Err(SessionEnd::Session(error))
             }
-            Some(PeerOrder::Send { .. } | PeerOrder::End { .. }) => Ok(()), // for one that is over
+            Some(PeerOrder::Send { .. } | PeerOrder::End { .. }) => Ok(()), // for a session that is over
             Some(PeerOrder::Reset) => Err(SessionEnd::Reset(SessionError::Reset)),
             Some(PeerOrder::Stop) | None => Err(SessionEnd::Task),
         }
@@ -172,7 +172,7 @@ impl<'a> Connection<'a> {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
             Err(error) => return Err(failed(error).into()),
         };
-        // Taken out so that the frames in them can be read while the rest of `self` changes.
+        // Moved out so that its frames can be read while the rest of `self` changes.
         let buffer = std::mem::take(&mut self.buffer);
         let mut input = std::mem::take(&mut self.input);
         let taken = self.frames(input.feed(&buffer[..count])).await;
@@ -180,7 +180,7 @@ impl<'a> Connection<'a> {
         taken
     }
 
-    /// Takes all whole frames. Updates go to the actor even when what follows them ends the session.
+    /// Processes all whole frames. Updates go to the actor even when a later frame ends the session.
     async fn frames(&mut self, mut frames: Frames<'_>) -> Result<(), SessionEnd> {
         let now = self.peer.clock.now();
         let mut updates = Vec::new();
@@ -211,7 +211,7 @@ impl<'a> Connection<'a> {
             self.peer.send(PeerEvent::Skipped(skipped)).await?;
         }
         if has_heard {
-            // While the actor was busy nobody listened to the server.
+            // The task did not read from the server while the actor was busy.
             self.session.heard(self.peer.clock.now());
         }
         result

@@ -22,18 +22,18 @@ impl Guard {
     /// Reads the keys anew.
     ///
     /// # Errors
-    /// [`SessionError::Connect`], when the file is of no use.
+    /// [`SessionError::Connect`] when a key file is not usable.
     pub(super) fn of(config: &LeafConfig) -> Result<Self, SessionError> {
         let (md5, ao) = (load(config.md5_keys.as_deref())?, load(config.ao_keys.as_deref())?);
         Ok(Self { min_ttl: config.min_ttl, md5, ao })
     }
 
-    /// Has a socket that is about to connect there hold packets to it.
+    /// Sets the protection of a socket before it connects to `server`.
     ///
     /// # Errors
-    /// What the kernel says, with what it can't do.
+    /// The kernel's error, with the option that it refuses.
     pub(super) fn set(&self, socket: &impl AsFd, server: IpAddr) -> io::Result<()> {
-        // A server may ask for it.
+        // A server may demand the full TTL.
         set_full_ttl(socket)?;
         let named = |what: &str, error: io::Error| {
             io::Error::new(error.kind(), format!("{error} ({what}, which the kernel may lack)"))
@@ -58,7 +58,7 @@ impl Guard {
     }
 }
 
-/// The keys of a file; none without a file.
+/// The keys of a file; no keys without a file.
 fn load<K: KeyFile>(path: Option<&Path>) -> Result<K, SessionError> {
     K::load(path, read_text).map_err(|error| SessionError::Connect(error.to_string()))
 }

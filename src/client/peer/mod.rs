@@ -40,15 +40,15 @@ use self::task::SessionEnd;
 use super::messages::{PeerEvent, PeerOrder};
 use super::{LeafTls, PeerState, SessionError};
 
-/// How long a name may take to be resolved, and a connection to be made over all of its addresses.
+/// The longest time to resolve a name and connect to one of its addresses.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
-/// A server that has not been reached for so long since the leaf began is worth a warning. Both may be starting.
+/// A server not reached for this time since the leaf began is worth a warning. Both may be starting.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// A session that held for so long was a good one: pauses and the log begin anew.
+/// A session that held for this time was good: pauses and the log begin anew.
 const HELD: Duration = Duration::from_secs(10);
 
 impl Peer {
-    /// Until it is stopped, or the actor is gone.
+    /// Runs until the actor stops it or is gone.
     pub(super) async fn run(mut self) {
         let mut pauses = Pauses::new(self.config.backoff);
         let mut logged: Option<SessionError> = None;
@@ -66,7 +66,7 @@ impl Peer {
             }
             let is_absent = matches!(error, SessionError::Resolve(_) | SessionError::Connect(_));
             waits = waits.filter(|since| is_absent && since.elapsed() < PATIENCE);
-            // A server that is down, or lies, is not news at every attempt.
+            // The log does not repeat at every attempt that a server is down or faulty.
             if waits.is_some() {
                 if session == 1 {
                     info!(peer = self.address, reason = %error, "waiting for the server");
@@ -110,7 +110,7 @@ impl Peer {
             end = no_session(&mut self.orders) => return Err(end),
         };
         debug!(peer = self.address, "TLS handshake done");
-        // A server that refuses the certificate says so behind the handshake.
+        // A server that refuses the certificate says so after the handshake.
         let end = Connection::new(stream, self, session).run().await;
         end.map_err(|end| match (end, ending.fault()) {
             (SessionEnd::Session(_), Some(fault)) => SessionError::Tls(fault.to_string()).into(),
@@ -118,7 +118,7 @@ impl Peer {
         })
     }
 
-    /// `Err` at the task's end.
+    /// Waits; `Err` at the task's end.
     async fn pause(&mut self, pause: Duration) -> Result<(), SessionEnd> {
         tokio::select! {
             () = tokio::time::sleep(pause) => Ok(()),
@@ -130,7 +130,7 @@ impl Peer {
     }
 }
 
-/// What the orders mean while there is no session.
+/// Handles orders while there is no session.
 async fn no_session(orders: &mut mpsc::UnboundedReceiver<PeerOrder>) -> SessionEnd {
     loop {
         match orders.recv().await {
@@ -141,7 +141,7 @@ async fn no_session(orders: &mut mpsc::UnboundedReceiver<PeerOrder>) -> SessionE
     }
 }
 
-/// Shakes hands over TLS in time.
+/// Makes the TLS handshake within the time limit.
 async fn secure(
     stream: TcpStream,
     settings: &LeafTls,
@@ -151,8 +151,8 @@ async fn secure(
     secured.map_err(|_| SessionError::Tls(format!("no TLS handshake within {CONNECT_TIME:?}")))?
 }
 
-/// Connects to the first address of the name that answers. Each has an equal share of the time, so
-/// that one which swallows packets does not keep the others from being tried.
+/// Connects to the first address of the name that answers. Each address has an equal share of the time, so
+/// that an address that drops packets does not keep the others from being tried.
 async fn connect(
     address: String,
     local: Option<IpAddr>,
@@ -187,7 +187,7 @@ async fn connect_to(
         if let (SocketAddr::V6(from), SocketAddr::V6(to)) = (&mut from, address)
             && from.ip().is_unicast_link_local()
         {
-            from.set_scope_id(to.scope_id()); // it is of the interface that leads there
+            from.set_scope_id(to.scope_id()); // the scope of the interface that leads there
         }
         socket.bind(from)?;
     }
@@ -198,15 +198,15 @@ async fn open(socket: TcpSocket, address: SocketAddr) -> std::io::Result<TcpStre
     let stream = socket.connect(address).await?;
     let (local, remote) = (stream.local_addr()?, stream.peer_addr()?);
     if (local.ip(), local.port()) == (remote.ip(), remote.port()) {
-        // Nobody listens, and the kernel has chosen the very port as ours: both ends are this socket.
-        // Reset, so that the server gets its port at once.
+        // No process listens, and the kernel has chosen the same port for our end: both ends are this socket.
+        // A reset frees the port for the server at once.
         socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
         return Err(std::io::Error::other(
             "nothing listens there, and the connection has met itself: this machine gives that port \
              to outgoing connections (net.ipv4.ip_local_port_range)",
         ));
     }
-    // Messages are gathered here; waiting for more in the kernel only delays them.
+    // This task gathers messages itself; gathering in the kernel only delays them.
     stream.set_nodelay(true)?;
     Ok(stream)
 }
@@ -222,7 +222,7 @@ mod tests {
         for local in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
             let socket = if local.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
             let socket = socket.unwrap();
-            // As the kernel does by chance when the server's port is among those that it gives out.
+            // The kernel does this by chance when the server's port is in the ephemeral range.
             socket.bind(SocketAddr::new(local, 0)).unwrap();
             let address = socket.local_addr().unwrap();
             let error = open(socket, address).await.unwrap_err();

@@ -15,14 +15,14 @@ use tokio::sync::watch;
 
 use crate::io::zoned;
 
-/// For so long an answer that nobody waited for is good for who asks next: about the longest pause
-/// between two attempts. Without it a resolver that needs longer than an attempt would be of no use.
+/// How long an answer without a waiting caller is good for the next caller: about the longest pause between two
+/// attempts. Without it a resolver slower than one attempt would be of no use.
 const FRESH: Duration = Duration::from_secs(30);
 
-/// What a name comes to, with port 0. An error as its text, since several may want it.
+/// The addresses of a name, with port 0. The error is text, since several callers may want it.
 type Answer = Result<Vec<SocketAddr>, String>;
 
-/// Look-ups by their names.
+/// Look-ups by name.
 static UNDER_WAY: Names = Names::new();
 
 /// See [`UNDER_WAY`].
@@ -32,11 +32,11 @@ struct Names(Mutex<BTreeMap<String, LookUp>>);
 #[derive(Debug)]
 enum LookUp {
     Running(watch::Receiver<Option<Arc<Answer>>>),
-    /// Ended at this time, when nobody waited.
+    /// Ended at this time, when no caller waited.
     Late(Arc<Answer>, Instant),
 }
 
-/// The addresses of `HOST:PORT`. Waits for as long as the resolver takes. Who stops waiting and asks
+/// The addresses of `HOST:PORT`. Waits for as long as the resolver takes. A caller that stops waiting and asks
 /// again waits for the same look-up.
 pub(super) async fn look_up(address: &str) -> Answer {
     if let Some(address) = zoned(address) {
@@ -76,7 +76,7 @@ impl Names {
         answer.cloned().unwrap_or_else(|| Err("the look-up failed".to_owned()))
     }
 
-    /// The look-up of a name: the one that runs, one that has just ended, or else a new one.
+    /// The look-up of a name: a running one, a recently ended one, or a new one.
     fn join(
         &'static self,
         host: &str,
@@ -87,7 +87,7 @@ impl Names {
             Some(LookUp::Late(answer, ended)) if ended.elapsed() < FRESH => {
                 return Ok(LookUp::Late(answer, ended));
             }
-            // One whose thread has panicked has no sender.
+            // A look-up whose thread has panicked has no sender.
             Some(LookUp::Running(running)) if running.has_changed().is_ok() => {
                 names.insert(host.to_owned(), LookUp::Running(running.clone()));
                 return Ok(LookUp::Running(running));
@@ -103,7 +103,7 @@ impl Names {
             let answer = Arc::new(resolve(&name));
             let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             names.remove(&name);
-            // With the entry gone nobody can begin to wait for it any more.
+            // The entry is gone, so no caller can begin to wait for it any more.
             if done.receiver_count() == 0 {
                 names.insert(name, LookUp::Late(answer, Instant::now()));
             } else {
@@ -142,7 +142,7 @@ mod tests {
             Self { names: Box::leak(Box::new(Names::new())), asked, questions }
         }
 
-        /// Asks, and has begun to wait when this returns.
+        /// Asks; the returned task has begun to wait.
         async fn ask(&self, host: &'static str) -> JoinHandle<Answer> {
             let (names, asked) = (self.names, self.asked.clone());
             let task = tokio::spawn(names.look_up(host, move |_| {
@@ -154,7 +154,7 @@ mod tests {
             task
         }
 
-        /// A look-up that has begun.
+        /// The next look-up that has begun.
         fn question(&self) -> Sender<Answer> {
             self.questions.recv_timeout(PATIENCE).expect("a look-up")
         }
@@ -172,14 +172,14 @@ mod tests {
         let other = scene.ask("other").await;
         scene.question().send(address("[::2]:0")).unwrap();
         assert_eq!(end(other).await, address("[::2]:0"));
-        // Who gives up and asks again waits for the same one.
+        // A caller that gives up and asks again waits for the same look-up.
         first.abort();
         assert!(first.await.is_err());
         let third = scene.ask("rr").await;
         assert!(scene.questions.try_recv().is_err(), "one more look-up of the same name");
         question.send(address("[::1]:0")).unwrap();
         assert_eq!((end(second).await, end(third).await), (address("[::1]:0"), address("[::1]:0")));
-        // What was answered is not kept.
+        // An answer that a caller got is not kept.
         let fourth = scene.ask("rr").await;
         scene.question().send(Err("no such name".to_owned())).unwrap();
         assert_eq!(end(fourth).await, Err("no such name".to_owned()));

@@ -12,25 +12,25 @@ use crate::io::{tcp_info, try_send};
 use crate::session::{Allowance, Pacer, Pacing, Path};
 use crate::wire::{Message, split};
 
-/// Bytes that wait, and the pace at which they go.
+/// Waiting bytes, and the pace of writing them.
 #[derive(Debug)]
 pub(super) struct Output {
     bytes: Vec<u8>,
-    /// How many of them are written.
+    /// How many bytes of `bytes` are written.
     written: usize,
-    /// Where the piece ends that is being written: it may go without asking.
+    /// The end of the current piece: bytes before it may go without asking the pacer.
     granted: usize,
     pacer: Option<Pacer>,
     /// Nothing is written before this.
     wait: Option<Moment>,
-    /// Bytes written in all. The SYN counts as one, as it does where they are acknowledged.
+    /// Bytes written in all. The SYN counts as one, as it does in acknowledgements.
     total: u64,
     /// Whether large packets reach the server.
     path: Path,
 }
 
 impl Output {
-    /// Paced from now on, until it is known how the server reads.
+    /// Paced until it is known how the server reads.
     pub(super) fn new(now: Moment) -> Self {
         Self {
             bytes: Vec::new(),
@@ -43,7 +43,7 @@ impl Output {
         }
     }
 
-    /// The server reads a byte stream: as fast as it takes it.
+    /// The server reads a byte stream: writes as fast as it reads.
     pub(super) fn unpaced(&mut self) {
         (self.pacer, self.wait) = (None, None);
     }
@@ -56,12 +56,12 @@ impl Output {
         self.bytes.is_empty()
     }
 
-    /// When to write again, where the pace asks to wait.
+    /// When to write again, if the pacer asks to wait.
     pub(super) fn wait(&self) -> Option<Moment> {
         self.wait
     }
 
-    /// Writes what may be written and the socket takes.
+    /// Writes as much as the pacer allows and the socket takes.
     pub(super) fn write(&mut self, now: Moment, socket: &TcpStream) -> io::Result<()> {
         self.wait = None;
         while self.written < self.bytes.len() {
@@ -88,8 +88,8 @@ impl Output {
         Ok(())
     }
 
-    /// Whether large packets do not reach the server: nothing of what was sent since the handshake has
-    /// been acknowledged for a while.
+    /// Whether large packets do not reach the server: for a while, no byte sent since the handshake has been
+    /// acknowledged.
     pub(super) fn is_swallowed(&mut self, now: Moment, socket: &TcpStream) -> bool {
         if let Some(tcp_info) = tcp_info(socket).filter(|_| self.path.is_open()) {
             self.path.look(now, &tcp_info, None);
@@ -97,7 +97,7 @@ impl Output {
         self.path.swallows()
     }
 
-    /// Extends what may be written; `false` when nothing may before [`Self::wait`].
+    /// Extends the granted piece; `false` when nothing may be written before [`Self::wait`].
     fn grant(&mut self, now: Moment, socket: &TcpStream) -> bool {
         let Some(pacer) = &mut self.pacer else {
             self.granted = self.bytes.len();
@@ -116,7 +116,7 @@ impl Output {
     }
 }
 
-/// Where the whole messages in `bytes` end.
+/// The ends of the whole messages in `bytes`.
 fn ends(bytes: &[u8]) -> impl Iterator<Item = usize> {
     let mut end = 0;
     std::iter::from_fn(move || {

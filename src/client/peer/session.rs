@@ -11,7 +11,7 @@ use crate::ids::Moment;
 use crate::session::{Liveness, Skipped};
 use crate::wire::{Frame, Handshake, Hello, Message, MessageType, Side, Update, Vni};
 
-/// What a message means.
+/// The meaning of a message.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum LeafEvent {
     /// The server's HELLO: answer with a KEEPALIVE.
@@ -22,13 +22,13 @@ pub(super) enum LeafEvent {
     },
     Update(Update),
     EndOfTable(Vni),
-    /// It says nothing: this is nobody's fault.
+    /// Without effect, and without fault.
     Nothing,
-    /// It has no effect, and should have had one.
+    /// Without effect, although it should have had one.
     Skipped(Skipped),
 }
 
-/// What the time asks for.
+/// The action due at a time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Due {
     Nothing,
@@ -40,7 +40,7 @@ pub(super) enum Due {
 pub(super) struct LeafSession {
     handshake: Handshake,
     liveness: Liveness,
-    /// The interval in our HELLO, in seconds.
+    /// The interval in this leaf's HELLO, in seconds.
     wish: u32,
     /// The server's HELLO.
     server_hello: Option<Hello>,
@@ -68,7 +68,7 @@ impl LeafSession {
     /// Takes one frame.
     ///
     /// # Errors
-    /// Why the session must end.
+    /// The reason to end the session.
     pub(super) fn receive(
         &mut self,
         now: Moment,
@@ -122,8 +122,8 @@ impl LeafSession {
         self.handshake.is_established()
     }
 
-    /// The server has been heard, or was not listened to until now: it has the whole time again.
-    /// For its HELLO there is no more than ten seconds.
+    /// The server has been heard, or the task did not listen until now: it has the whole hold time again.
+    /// Its HELLO must come within ten seconds all the same.
     pub(super) fn heard(&mut self, now: Moment) {
         if self.server_hello.is_some() {
             self.liveness.heard(now);
@@ -141,10 +141,10 @@ impl LeafSession {
         self.keepalive.map_or(deadline, |keepalive| keepalive.min(deadline))
     }
 
-    /// What the time asks for; a KEEPALIVE that it asks for counts as sent.
+    /// The action due at `now`; a due KEEPALIVE counts as sent.
     ///
     /// # Errors
-    /// Why the session must end.
+    /// The reason to end the session.
     pub(super) fn tick(&mut self, now: Moment) -> Result<Due, SessionError> {
         if self.is_overdue(now) {
             return Err(SessionError::HoldTime(self.liveness.hold()));

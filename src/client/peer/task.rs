@@ -20,19 +20,19 @@ pub(in crate::client) struct Peer {
     pub(in crate::client) serial: u64,
     /// HOST:PORT; the name is resolved at each attempt.
     pub(in crate::client) address: String,
-    /// Where to connect from.
+    /// The address to connect from.
     pub(in crate::client) local: Option<IpAddr>,
     pub(in crate::client) config: LeafConfig,
     pub(in crate::client) clock: Clock,
     pub(in crate::client) events: mpsc::Sender<ActorEvent>,
     pub(in crate::client) orders: mpsc::UnboundedReceiver<PeerOrder>,
-    /// When the session that is under way, or was last, became established.
+    /// When the current or last session became established.
     pub(in crate::client) established: Option<Instant>,
-    /// Why messages of this server were skipped, as far as the log says so.
+    /// Reasons for skipped messages of this server that the log has already.
     pub(in crate::client) skipped: BTreeSet<&'static str>,
 }
 
-/// Why a session, or the whole task, is over.
+/// Why a session, or the whole task, ends.
 #[derive(Debug)]
 pub(super) enum SessionEnd {
     Session(SessionError),
@@ -48,14 +48,14 @@ impl From<SessionError> for SessionEnd {
 }
 
 impl Peer {
-    /// Tells the actor; `Err` when it is gone.
+    /// Sends an event to the actor; `Err` when the actor is gone.
     pub(super) async fn send(&self, event: PeerEvent) -> Result<(), SessionEnd> {
         let (slot, serial) = (self.slot, self.serial);
         let sent = self.events.send(ActorEvent::Peer { slot, serial, event }).await;
         sent.map_err(|_| SessionEnd::Task)
     }
 
-    /// A message of the server's was skipped. It is likely to send the same in each session, so the log
+    /// A message of the server was skipped. It is likely to send the same in each session, so the log
     /// has each reason once.
     pub(super) fn skipped(&mut self, skipped: Skipped) {
         let reason = skipped.name();

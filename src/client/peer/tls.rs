@@ -11,10 +11,10 @@ use crate::client::{LeafTls, SessionError};
 pub(super) use crate::tls::Ending;
 use crate::tls::{self, Link, Pump, pair};
 
-/// Shakes hands over a connection to the server at `address` (HOST:PORT). What the session works with, and what
-/// says why TLS ended.
+/// Makes the TLS handshake with the server at `address` (HOST:PORT). Returns the stream of the session, and the handle
+/// that tells why TLS ended.
 ///
-/// Reads the files anew, so a new certificate is taken up by the next session.
+/// Reads the files anew, so the next session uses a new certificate.
 ///
 /// # Errors
 /// [`SessionError::Tls`]
@@ -38,7 +38,7 @@ pub(super) async fn secure(
     let (owner, inner) = pair().map_err(|error| failed(&error))?;
     let (link, ending) = Link::new();
     let pump = Pump::new(tcp, connection, inner, link).map_err(|error| failed(&error))?;
-    // A socket of a session is one that std calls TCP, whatever it is.
+    // std's TcpStream stands for the socket of a session, whatever its kind.
     let owner = std::net::TcpStream::from(OwnedFd::from(owner));
     let owner = TcpStream::from_std(owner).map_err(|error| failed(&error))?;
     tokio::spawn(pump.run());
@@ -52,7 +52,7 @@ fn server_name(name: &str) -> Result<ServerName<'static>, SessionError> {
     })
 }
 
-/// Of HOST:PORT, with an address as certificates have it.
+/// The host of HOST:PORT, with an address in the form that certificates use.
 fn host(address: &str) -> &str {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);

@@ -17,10 +17,10 @@ enum Step {
     End(ServerSlot),
     Add(ServerSlot, Route),
     Remove(ServerSlot, Route),
-    /// From the dataplane.
+    /// The dataplane is to give a VNI back.
     Withhold(u32),
     HandOver(u32),
-    /// So many changes or messages at once.
+    /// Takes at most this many changes or messages.
     Take(usize),
 }
 
@@ -47,12 +47,12 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What a server was told, which objects to what makes no sense.
+/// A model of a server that rejects senseless messages.
 #[derive(Default)]
 struct Server {
     subscribed: BTreeSet<Vni>,
     announced: Plane,
-    /// What it has announced since it was subscribed to.
+    /// Routes announced to the server since it was subscribed to.
     routes: BTreeSet<Route>,
 }
 
@@ -114,7 +114,7 @@ impl World {
                     leaf.ended(now, slot);
                 }
             }
-            // A server that was not told, or was told to end, sends nothing that counts.
+            // Updates of a VNI without a subscription, or with an UNSUBSCRIBE under way, do not count.
             Step::Add(slot, route) => {
                 let Some(server) = self.servers.get_mut(&slot) else { return };
                 if server.subscribed.contains(&route.vni) && !leaf_waits(leaf, slot, route.vni) {
@@ -181,7 +181,7 @@ proptest! {
         for vni in 1..3 {
             leaf.hand_over(Vni(vni));
         }
-        // Whatever waits for time or for room has both now.
+        // In this time everything that waits for time or for room gets it.
         for _ in 0..100 {
             world.now += 1;
             leaf.tick(at(world.now));

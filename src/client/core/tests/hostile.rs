@@ -3,7 +3,7 @@
 use super::*;
 use crate::io::thread_time;
 
-/// Routes to so many addresses in VNI 1.
+/// Routes to `count` addresses in VNI 1.
 fn wide(count: u32) -> Vec<Route> {
     let destination = |n: u32| Destination::new((0x0a00_0000 + n).to_be_bytes().into(), 32);
     (0..count).map(|n| Route { destination: destination(n).unwrap(), ..route(1, 1, 1) }).collect()
@@ -27,7 +27,7 @@ fn many_next_hops_of_one_destination_cost_no_more_than_many_destinations() {
     let all: Vec<_> = (0..50_000).map(|n| Route { next_hop: hop(n), ..route(1, 1, 1) }).collect();
     let began = thread_time();
     add(&mut leaf, at(0), A, &all);
-    // Comparing each with each takes ten seconds and more.
+    // A comparison of each route with each other one takes ten seconds and more.
     let took = thread_time() - began;
     assert!(took < Duration::from_secs(5), "{took:?} of processor time");
     remove(&mut leaf, at(0), A, &all[1..]);
@@ -60,7 +60,7 @@ fn routes_outlive_their_servers_also_where_the_vni_was_never_complete() {
     }
     add(&mut leaf, at(100), A, &[route(1, 1, 1)]);
     leaf.end_of_table(at(100), A, Vni(1));
-    // B never says that its table is complete.
+    // B never sends END_OF_TABLE.
     for slot in [A, B] {
         leaf.ended(at(119), slot);
     }

@@ -72,7 +72,7 @@ fn subscribing_again_waits_until_the_old_stream_has_run_dry() {
     leaf.subscribe(at(1), Vni(1));
     plane.expect(&mut leaf, &[]);
     assert_eq!(next_batch(&mut leaf, 1), ["unsubscribe 1"]);
-    // Still on its way, from before.
+    // An update still on its way from before.
     add(&mut leaf, at(1), A, &[route(1, 2, 1)]);
     plane.expect(&mut leaf, &[]);
     let due = leaf.deadline().unwrap();
@@ -92,7 +92,7 @@ fn own_destinations_are_kept_from_the_dataplane_but_not_their_load_balancer_targ
     add(&mut leaf, at(0), A, &[route(1, 1, 1), target(1, 1, 2), route(1, 2, 1)]);
     plane.expect(&mut leaf, &[target(1, 1, 2), route(1, 2, 1)]);
     assert_eq!(leaf.routes(Vni(1)).len(), 3, "but it is known");
-    // Which can change at any time.
+    // The set of announcements can change at any time.
     leaf.announce(route(1, 1, 8));
     leaf.withdraw(route(1, 1, 9));
     plane.expect(&mut leaf, &[target(1, 1, 2), route(1, 2, 1)]);
@@ -204,7 +204,7 @@ fn a_vni_that_is_withheld_is_taken_back_and_handed_over_whole_with_what_changed_
     leaf.hand_over(Vni(1));
     plane.expect(&mut leaf, &[route(1, 2, 1), other]);
     assert_eq!(plane.complete, [Vni(1)]);
-    // Who has nothing of a VNI to hand over says so.
+    // A dataplane with no routes of a VNI to give back says so.
     leaf.withhold(Vni(7));
     leaf.hand_over(Vni(7));
     plane.update(&mut leaf);

@@ -17,7 +17,7 @@ fn some(vni: u32, nets: std::ops::Range<u8>) -> Vec<Route> {
     nets.map(|net| route(vni, net, 1)).collect()
 }
 
-/// What waits in a VNI, or has been forgotten.
+/// The number of a VNI's routes that wait or are only counted.
 fn refused(leaf: &Leaf, vni: Vni) -> usize {
     let all = leaf.vni_counts(None, 10);
     all.iter().find(|counts| counts.vni == vni).unwrap().refused
@@ -36,10 +36,10 @@ fn what_is_there_stays_and_the_rest_waits_for_room() {
     assert_eq!((refused(&leaf, V), refused(&leaf, Vni(2))), (5, 0));
     assert_eq!(plane.complete, [V], "it is as complete as it can be");
     leaf.tick(at(1));
-    // What waits is withdrawn and announced as anything else is.
+    // Waiting routes are withdrawn and announced as any other routes are.
     remove(&mut leaf, at(1), A, &some(1, 12..15));
     assert_eq!(refused(&leaf, V), 2);
-    // Room is given to what waits, but not at once.
+    // Waiting routes get the room, but not at once.
     remove(&mut leaf, at(2), A, &some(1, 0..3));
     expected.drain(..3);
     leaf.tick(at(2));
@@ -113,7 +113,7 @@ fn as_many_again_are_remembered_and_the_rest_is_counted() {
     remove(&mut leaf, at(1), A, &some(1, 0..50));
     plane.expect(&mut leaf, &[]);
     assert_eq!(refused(&leaf, V), 0);
-    // Nothing is left behind that would keep others out.
+    // No waiting route is left behind that would keep others out.
     add(&mut leaf, at(2), A, &some(1, 50..60));
     plane.expect(&mut leaf, &some(1, 50..60));
 }

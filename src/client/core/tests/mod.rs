@@ -44,7 +44,7 @@ pub(super) fn target(vni: u32, net: u8, host: u8) -> Route {
     Route { next_hop, ..route(vni, net, host) }
 }
 
-/// For how long most servers here have had sessions.
+/// How long most servers here have had sessions.
 pub(super) const LONG: Duration = Duration::from_secs(3600);
 
 /// A session with `slot` is established and all its SUBSCRIBEs are written.
@@ -52,14 +52,14 @@ pub(super) fn connect(leaf: &mut Leaf, now: Moment, slot: ServerSlot) {
     connect_to(leaf, now, slot, LONG);
 }
 
-/// The same with a server that has had sessions for so long.
+/// The same with a server that has had sessions for `serving`.
 pub(super) fn connect_to(leaf: &mut Leaf, now: Moment, slot: ServerSlot, serving: Duration) {
     leaf.added(slot);
     leaf.established(now, slot, true, serving);
     leaf.take_messages(now, slot, usize::MAX);
 }
 
-/// `slot` announces all of these.
+/// `slot` announces all of `routes`.
 pub(super) fn add(leaf: &mut Leaf, now: Moment, slot: ServerSlot, routes: &[Route]) {
     let updates: Vec<_> = routes.iter().map(|route| route.update(Action::Add)).collect();
     leaf.updates(now, slot, &updates).unwrap();
@@ -70,7 +70,7 @@ pub(super) fn remove(leaf: &mut Leaf, now: Moment, slot: ServerSlot, routes: &[R
     leaf.updates(now, slot, &updates).unwrap();
 }
 
-/// A dataplane that objects to changes that make no sense.
+/// A dataplane that rejects senseless changes.
 #[derive(Default)]
 pub(super) struct Plane {
     pub(super) routes: BTreeSet<Route>,
@@ -78,7 +78,7 @@ pub(super) struct Plane {
 }
 
 impl Plane {
-    /// Takes all there is.
+    /// Takes all pending changes.
     pub(super) fn update(&mut self, leaf: &mut Leaf) -> &Self {
         while leaf.has_for_dataplane() {
             let (changes, complete) = leaf.take_for_dataplane(3);

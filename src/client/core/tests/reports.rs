@@ -15,7 +15,7 @@ fn digest(routes: &[Route]) -> Digest {
     digest
 }
 
-/// What is reported at a moment.
+/// The reports taken at a moment.
 fn reported(
     leaf: &mut Leaf,
     now: Moment,
@@ -58,7 +58,7 @@ fn what_changes_is_reported_together_and_once_a_second_at_most() {
     assert_eq!(reported(&mut leaf, at(6), A), all);
     assert_eq!(reported(&mut leaf, at(7), A), [], "nothing has changed");
     assert_eq!(reported(&mut leaf, at(7), B), [], "this server wants none");
-    // What comes at once is reported soon, and what comes then a second later.
+    // A change is reported soon; a change soon after that report is reported a second later.
     add(&mut leaf, at(10), A, &[three]);
     let both = digest(&[one, three]);
     assert_eq!(reported(&mut leaf, after(10, 250), A), [(V, both, None)]);
@@ -97,7 +97,7 @@ fn routes_that_wait_for_room_are_not_reported_until_they_are_in() {
 #[test]
 fn what_the_kernel_has_is_reported_when_it_changes() {
     let mut leaf = reporting(RouteLimits::default());
-    // One network is this leaf's own, and not for its kernel.
+    // This leaf announces one of the networks itself: that network is not for its kernel.
     leaf.announce(route(1, 9, 1));
     let routes = [route(1, 1, 1), route(1, 9, 2)];
     add(&mut leaf, at(1), A, &routes);

@@ -58,7 +58,7 @@ fn a_session_that_has_lasted_is_proof_for_vnis_that_are_subscribed_to_later() {
 fn a_server_that_pauses_in_the_middle_of_a_table_does_not_complete_it() {
     let (mut leaf, mut plane) = (leaf(), Plane::default());
     leaf.subscribe(at(0), Vni(1));
-    // Not even one that has had sessions for long: it does not say when a table is complete.
+    // A server that has had sessions for long is not trusted either: it sends no END_OF_TABLE.
     leaf.established(at(0), A, false, LONG);
     leaf.take_messages(at(0), A, 10);
     add(&mut leaf, at(0), A, &[route(1, 1, 1)]);

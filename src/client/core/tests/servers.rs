@@ -106,7 +106,7 @@ fn a_server_that_floods_again_and_again_leaves_nothing_behind() {
         leaf.expel(at(0), A);
         assert_eq!(leaf.routes(Vni(1)).len(), 0);
     }
-    // Nor one that keeps to the limit each time.
+    // Nor do 20 sessions within the limit leave more stale routes than the limit.
     for round in 0..20 {
         connect(&mut leaf, at(0), A);
         let all: Vec<_> = (0..250).map(|n| route(1, n, round)).collect();
@@ -315,7 +315,7 @@ fn a_server_is_not_quiet_before_it_was_asked() {
     assert_eq!(leaf.take_sync(), []);
     leaf.tick(at(7));
     assert_eq!(leaf.take_sync(), [(A, Vni(1), true)]);
-    // What was asked for earlier does not begin anew.
+    // A new subscription has a quiet time of its own.
     leaf.unsubscribe(Vni(1));
     leaf.subscribe(at(8), Vni(1));
     leaf.take_messages(at(8), A, 10);
@@ -447,7 +447,7 @@ fn a_vni_that_is_not_wanted_any_more_is_not_said_to_be_complete() {
     leaf.end_of_table(at(0), A, Vni(1));
     leaf.unsubscribe(Vni(1));
     assert!(leaf.take_for_dataplane(10).1.is_empty());
-    // Nor is its table waited for.
+    // Nor does quiet complete the table of a VNI that was unsubscribed from.
     leaf.subscribe(at(1), Vni(1));
     leaf.take_messages(at(1), A, 10);
     leaf.unsubscribe(Vni(1));
@@ -484,7 +484,7 @@ fn a_stale_time_without_end_has_no_end() {
     add(&mut leaf, at(0), A, &[route(1, 1, 1)]);
     leaf.end_of_table(at(0), A, Vni(1));
     leaf.ended(at(1), A);
-    // Doubted, as it may have lost the route: what is stale has twice the time.
+    // The server is doubted, as it may have lost the route: stale routes have twice the time.
     connect(&mut leaf, at(2), A);
     leaf.end_of_table(at(2), A, Vni(1));
     leaf.tick(at(3));

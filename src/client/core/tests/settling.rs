@@ -5,7 +5,7 @@ use crate::client::core::WatchId;
 
 const WATCH: WatchId = WatchId(1);
 
-/// A leaf whose only server has gone, with one route, and who is told all that.
+/// A leaf whose only server has gone, with one stale route that its watch has taken.
 fn lonely() -> Leaf {
     let mut leaf = leaf();
     leaf.subscribe(at(0), Vni(1));
