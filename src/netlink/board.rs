@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::status::Status;
 
-/// What [`super::NetlinkStatus`] reads.
+/// The numbers that [`super::NetlinkStatus`] reads.
 #[derive(Debug, Default)]
 pub(super) struct Board(Mutex<Shown>);
 
@@ -16,12 +16,12 @@ pub(super) struct Board(Mutex<Shown>);
 struct Shown {
     /// `None` before the first numbers and after the writer's end.
     status: Option<Status>,
-    /// When the request that is under way was made.
+    /// When the request under way was made.
     asked: Option<Instant>,
 }
 
 impl Board {
-    /// The numbers as they are now.
+    /// Shows the current numbers.
     pub(super) fn show(&self, status: Status) {
         self.lock().status = Some(status);
     }
@@ -42,12 +42,12 @@ impl Board {
     }
 
     fn lock(&self) -> MutexGuard<'_, Shown> {
-        // Nothing that is done under the lock can panic.
+        // No code under the lock can panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The writer's end, however it comes.
+/// Marks the writer's end, however it ends.
 #[derive(Debug)]
 pub(super) struct Ending(pub(super) Arc<Board>);
 

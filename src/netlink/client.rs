@@ -35,16 +35,16 @@ pub struct NetlinkClient {
 #[derive(Clone, Debug)]
 pub struct NetlinkStatus {
     board: Arc<Board>,
-    /// Does not keep the thread.
+    /// Does not keep the thread running.
     commands: mpsc::WeakSender<WriterCommand>,
-    /// One question at a time, however many ask: routes wait for no more than that one.
+    /// One question at a time, however many callers ask: routes wait for one question at most.
     turn: Arc<Semaphore>,
 }
 
 /// A handle that changes the tables of a [`NetlinkClient`] from any thread.
 #[derive(Clone, Debug)]
 pub struct NetlinkTables {
-    /// The client ends with its own end of the channel.
+    /// The client's own sender keeps the channel open; this one does not.
     commands: mpsc::WeakSender<WriterCommand>,
 }
 
@@ -52,10 +52,10 @@ impl NetlinkClient {
     /// Checks the configuration, the device and the permission, takes over the routes of an earlier run
     /// and starts the thread. Works in the network namespace of the calling thread.
     ///
-    /// Blocks until then: about half a second for each 100,000 routes that it finds.
+    /// Blocks until then: about half a second for each 100,000 routes that it takes over.
     ///
     /// # Errors
-    /// [`StartError`]. Nothing was changed and nothing is left running then.
+    /// [`StartError`]. Then nothing was changed and no thread is left running.
     pub fn start(config: NetlinkConfig) -> Result<Self, StartError> {
         config.check()?;
         let (commands, inlet) = mpsc::channel(COMMANDS);
@@ -66,7 +66,7 @@ impl NetlinkClient {
             .name("netlink".to_owned())
             .spawn(move || writer::run(config, inlet, ready, shown))
             .map_err(StartError::Thread)?;
-        // A thread that ends without a word has panicked, and said so.
+        // A thread that ends without an answer has panicked; the panic is on standard error.
         started
             .recv()
             .unwrap_or_else(|gone| Err(StartError::Thread(std::io::Error::other(gone))))?;
@@ -86,7 +86,7 @@ impl NetlinkClient {
         NetlinkTables { commands: self.commands.downgrade() }
     }
 
-    /// Hands a command to the thread and waits for its answer. `None` when it has ended.
+    /// Hands a command to the thread and waits for its answer. `None` when the thread has ended.
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> WriterCommand) -> Option<T> {
         let (answer, answered) = oneshot::channel();
         self.commands.send(command(answer)).await.ok()?;
@@ -118,7 +118,7 @@ impl NetlinkTables {
         check_tables(&tables)?;
         let Some(commands) = self.commands.upgrade() else { return Ok(()) };
         let (answer, answered) = oneshot::channel();
-        // Who has stopped meanwhile has no tables.
+        // A client that has stopped meanwhile has no tables.
         if commands.send(WriterCommand::Tables(tables, answer)).await.is_ok() {
             drop(answered.await);
         }
@@ -162,8 +162,8 @@ impl NetlinkStatus {
     }
 }
 
-/// Results come when the kernel has answered. A call dropped before may have been carried out; what
-/// became of its changes is then not told, but they are seen to like all others.
+/// Results come when the kernel has answered. A call whose future is dropped may have been carried out: its results
+/// are lost, but the client looks after its routes like all others.
 impl NetworkClient for NetlinkClient {
     async fn apply(&mut self, changes: &[Update]) -> Vec<Result<(), RouteError>> {
         if changes.is_empty() {
@@ -186,7 +186,7 @@ impl NetworkClient for NetlinkClient {
     async fn stop(&mut self) {
         self.ask(WriterCommand::Stop).await;
         if let Some(thread) = self.thread.take() {
-            // It has nothing left to do.
+            // The thread has answered and ends.
             drop(thread.join());
         }
     }

@@ -13,10 +13,10 @@ use crate::wire::{NextHopType, Vni};
 /// The number of ids from [`NetlinkConfig::nexthop_base`] on that are reserved.
 pub const NEXTHOP_IDS: u32 = 1 << 24;
 
-/// Protocols up to this are the kernel's own, and `ip route`'s.
+/// Protocols up to this number belong to the kernel itself and to `ip route`.
 const PROTOCOL_RESERVED: u8 = 4;
 
-/// What the kernel answers who lacks CAP_NET_ADMIN.
+/// The kernel's error for a process without CAP_NET_ADMIN.
 pub(super) const EPERM: i32 = 1;
 
 /// How routes refer to their next hops.
@@ -131,7 +131,7 @@ impl NetlinkConfig {
     /// Checks what can be checked without the kernel.
     ///
     /// # Errors
-    /// The first thing that is wrong.
+    /// The first fault found.
     pub fn check(&self) -> Result<(), StartError> {
         check_tables(&self.tables)?;
         if self.protocol <= PROTOCOL_RESERVED {
@@ -143,7 +143,7 @@ impl NetlinkConfig {
         Ok(())
     }
 
-    /// For the state machine, once checked. `objects`: whether the kernel has nexthop objects.
+    /// The configuration of the state machine, once checked. `objects`: whether the kernel has nexthop objects.
     pub(super) fn fib_config(&self, objects: bool, hasher: &RandomState) -> FibConfig {
         let mut tables = HashMap::with_hasher(hasher.clone());
         tables.extend(self.tables.iter().map(|(&vni, &table)| (vni, table)));

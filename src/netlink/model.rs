@@ -6,47 +6,47 @@ use smallvec::SmallVec;
 
 use crate::wire::{Destination, IpVersion};
 
-/// The table of the addresses that the host takes packets for (`ip -6 route show table local`).
+/// The table with the addresses for which the host takes packets (`ip -6 route show table local`).
 pub(crate) const OWN_ADDRESSES: u32 = 255;
 
 /// The tables `default`, `main` and `local`, which hold the host's own routes.
 const SYSTEM: std::ops::RangeInclusive<u32> = 253..=255;
 
-/// Whether a table holds the host's own routes beside ours: there a protocol number proves nothing.
+/// Whether a table holds the host's own routes beside ours: there a protocol number does not prove who owns a route.
 pub(crate) fn is_shared_with_host(table: u32) -> bool {
     SYSTEM.contains(&table)
 }
 
-/// Where a packet goes that is encapsulated: `encap ip6 id ENCAP_ID dst UNDERLAY dev DEVICE`.
+/// Where an encapsulated packet goes: `encap ip6 id ENCAP_ID dst UNDERLAY dev DEVICE`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Hop {
     /// The underlay address.
     pub(crate) underlay: Ipv6Addr,
-    /// The tunnel id: the VNI where the tunnel carries one, else 0.
+    /// The tunnel id: the VNI if the tunnel carries one, else 0.
     pub(crate) encap_id: u64,
     /// The tunnel device's index.
     pub(crate) device: u32,
 }
 
-/// What the kernel tells routes apart by.
+/// The key by which the kernel distinguishes routes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct RouteKey {
     /// Routing table, from 1.
     pub(crate) table: u32,
     /// The prefix, with no host bits set.
     pub(crate) destination: Destination,
-    /// Metric; for IPv6 the kernel turns 0 into 1024, which is what stands here then.
+    /// The metric; the kernel turns 0 into 1024 for IPv6, and this field then holds 1024.
     pub(crate) metric: u32,
 }
 
-/// How a route leads on.
+/// How a route names its next hops.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Via {
     /// By a nexthop object or group.
     Object(u32),
     /// By hops in the route itself, sorted.
     Hops(SmallVec<[Hop; 1]>),
-    /// In a way that this program never writes.
+    /// In a form that this program never writes.
     Foreign,
 }
 
@@ -54,7 +54,7 @@ pub(crate) enum Via {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct KernelRoute {
     pub(crate) key: RouteKey,
-    /// Who installed it (`rtm_protocol`).
+    /// The protocol that installed it (`rtm_protocol`).
     pub(crate) protocol: u8,
     pub(crate) via: Via,
 }
@@ -67,31 +67,31 @@ pub(crate) struct Object {
     pub(crate) body: ObjectBody,
 }
 
-/// What a nexthop object is.
+/// The content of a nexthop object.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum ObjectBody {
-    /// A hop, as an object of an IP version. One of IPv6 serves routes of both versions, and the
-    /// kernel wants IPv6 on the device for it; one of IPv4 serves IPv4 routes only.
+    /// A hop, as an object of an IP version. An IPv6 object serves routes of both versions, and the kernel
+    /// demands IPv6 on the device for it; an IPv4 object serves IPv4 routes only.
     Hop(Hop, IpVersion),
     /// Members of equal weight, in the order of their ids.
     Group(SmallVec<[u32; 4]>),
-    /// Anything that this program never writes.
+    /// A content that this program never writes.
     Foreign,
 }
 
-/// One change asked of the kernel. Those of one batch are carried out in order; a refused one does
+/// One change asked of the kernel. The kernel carries out a batch in order; a refused request does
 /// not stop the others.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Request {
-    /// `replace` false: refused with EEXIST when the key exists, whoever installed it. `replace`
-    /// true: created or replaced, whoever installed what is there.
+    /// `replace` false: refused with EEXIST when the key exists, of whatever protocol. `replace`
+    /// true: created, or replaces the existing route of whatever protocol.
     SetRoute { key: RouteKey, protocol: u8, via: Via, replace: bool },
-    /// Refused with ESRCH when there is none of this protocol that leads on by `via`, if that is given. For
-    /// IPv4, metric 0 stands for any: the route of the smallest metric goes.
+    /// Refused with ESRCH when there is no route of this protocol, with the form `via` if that is given. For
+    /// IPv4, metric 0 stands for any metric: the route of the smallest metric goes.
     DeleteRoute { key: RouteKey, protocol: u8, via: Option<Via> },
     /// Creates a nexthop object; refused with EEXIST when the id is taken.
     AddObject(Object),
-    /// Deletes a nexthop object, and in the kernel whatever uses it.
+    /// Deletes a nexthop object; the kernel also deletes its users.
     DeleteObject { id: u32 },
 }
 
@@ -104,12 +104,12 @@ pub(crate) struct KernelError {
     pub(crate) text: String,
 }
 
-/// What sort of tunnel a device is.
+/// The sort of tunnel that a device is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum TunnelKind {
-    /// `ip6tnl external`, and whatever else carries no VNI: ids are 0.
+    /// `ip6tnl external`, and other devices that carry no VNI: ids are 0.
     Ip6Tnl,
-    /// `vxlan external gpe`, and whatever else carries the VNI.
+    /// `vxlan external gpe`, and other devices that carry the VNI.
     VxlanGpe,
 }
 
@@ -120,37 +120,37 @@ pub(crate) struct Device {
     pub(crate) name: String,
     /// Administratively up (`IFF_UP`).
     pub(crate) up: bool,
-    /// `Err` says in one sentence why it can't serve, and what would.
+    /// `Err` says in one sentence why it can't serve, and names a device that would.
     pub(crate) kind: Result<TunnelKind, String>,
-    /// What packets will lack although the device takes routes, in one sentence.
+    /// One sentence about the packets that get lost although the device takes routes.
     pub(crate) remark: Option<String>,
     pub(crate) abilities: Abilities,
 }
 
-/// What a device can take, which may change while it is up.
+/// Abilities of a device, which may change while it is up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Abilities {
     pub(crate) mtu: u32,
-    /// Whether the kernel installs IPv6 routes on it: not where `disable_ipv6` is set, or where the
+    /// Whether the kernel installs IPv6 routes on it: not if `disable_ipv6` is set, or if the
     /// MTU is below 1280.
     pub(crate) ipv6: bool,
 }
 
-/// What the kernel tells without being asked. Own changes are left out.
+/// An event that the kernel sends unasked. Own changes are left out.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum KernelEvent {
-    /// Somebody installed or replaced a route.
+    /// Another program installed or replaced a route.
     RouteSet { key: RouteKey, protocol: u8 },
-    /// Somebody, or the kernel, deleted a route.
+    /// Another program, or the kernel, deleted a route.
     RouteDeleted { key: RouteKey, protocol: u8 },
-    /// A nexthop object was made or replaced by somebody else.
+    /// Another program made or replaced a nexthop object.
     ObjectSet { id: u32, protocol: u8 },
-    /// A nexthop object was deleted by somebody else or the kernel.
+    /// Another program, or the kernel, deleted a nexthop object.
     ObjectDeleted { id: u32 },
     /// A device was made or changed.
     DeviceSet { index: u32, name: String, up: bool, abilities: Abilities },
     /// A device is gone.
     DeviceDeleted { index: u32, name: String },
-    /// Events were lost: everything must be looked at again.
+    /// Events were lost: everything must be queried again.
     Overrun,
 }

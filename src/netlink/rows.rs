@@ -10,7 +10,7 @@ const ROUTES: Row = Row::new().gauge(
 );
 
 impl Status {
-    /// Each number with its names.
+    /// The numbers with their metric names and labels.
     pub(crate) fn rows(&self) -> Rows {
         let number = |number: usize| Value::Number(number as u64);
         let unusable = self.unusable.iter().map(|(reason, count)| (*reason, *count as u64));

@@ -32,7 +32,7 @@ pub struct KernelVni {
     pub excluded: usize,
     /// The number of routes that cannot be installed because of their next hop.
     pub unusable: usize,
-    /// The same in routes, of which a destination may have several.
+    /// The same, counted in routes: a destination may have several.
     pub routes: Installed,
 }
 

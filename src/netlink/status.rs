@@ -35,8 +35,8 @@ pub struct Status {
     pub repairs: u64,
     /// The number of times that all routes were compared with the kernel.
     pub reconciles: u64,
-    /// For how long the kernel has not answered the request that is under way; zero if there is
-    /// none. All other numbers are as old as this.
+    /// For how long the kernel has not answered the request under way; zero if there is no such request. All other
+    /// numbers are as old as this.
     pub silent: Duration,
 }
 

@@ -9,15 +9,15 @@ use super::kernel::Kernel;
 use super::model::{ObjectBody, Request};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-/// Runs a test on a thread in a namespace of its own, which is removed afterwards. Where there
-/// can't be one, the test is skipped.
+/// Runs a test on a thread in a namespace of its own, which is removed afterwards. Skips the test if
+/// no namespace can be made.
 ///
-/// Sockets opened in `test` are in that namespace; so are a runtime's when it is made there and has
+/// Sockets opened in `test` are in that namespace; so are the sockets of a runtime that is made there and has
 /// no other threads.
 pub(crate) fn in_namespace(test: impl FnOnce(&Namespace) + Send) {
     let Some(namespace) = Namespace::new() else { return };
     std::thread::scope(|scope| {
-        // With the name of the test, which it says when it fails.
+        // The thread gets the name of the test, which a failure prints.
         let name = std::thread::current().name().unwrap_or_default().to_owned();
         let thread = std::thread::Builder::new().name(name).spawn_scoped(scope, || {
             let file = File::open(format!("/run/netns/{}", namespace.name)).unwrap();
@@ -36,7 +36,7 @@ struct Emptied;
 impl Drop for Emptied {
     fn drop(&mut self) {
         if !support::namespace::stays() {
-            // Whatever there is of it; without rights or routes there is nothing to withdraw.
+            // An error means no rights or no routes: then there is nothing to withdraw.
             drop(empty());
         }
     }
@@ -83,7 +83,7 @@ impl Namespace {
         Some(Self { name })
     }
 
-    /// Runs `ip`, with words parted by spaces, in the namespace; what it prints.
+    /// Runs `ip` in the namespace, with words separated by spaces; returns its output.
     pub(crate) fn ip(&self, words: &str) -> String {
         let output = self.try_ip(words);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -91,12 +91,12 @@ impl Namespace {
         text(&output.stdout)
     }
 
-    /// The same, and it may fail.
+    /// The same, but it may fail.
     pub(crate) fn try_ip(&self, words: &str) -> Output {
         Command::new("ip").args(["-n", &self.name]).args(words.split(' ')).output().unwrap()
     }
 
-    /// Makes a tunnel device that serves, up; its index.
+    /// Makes a suitable tunnel device and sets it up; returns its index.
     pub(crate) fn tunnel(&self, name: &str) -> u32 {
         self.tunnel_at(name, 4790)
     }

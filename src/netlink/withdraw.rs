@@ -11,8 +11,8 @@ use super::config::{EPERM, StartError};
 use super::kernel::Kernel;
 use super::model::{Object, ObjectBody, Request, Via};
 
-/// Looks at what is left. Others may install routes meanwhile, and a dump of IPv6 routes may miss
-/// some while routes change.
+/// How often to look for routes that are left. Other programs may install routes meanwhile, and a dump of IPv6 routes
+/// may miss some while routes change.
 const ROUNDS: usize = 3;
 
 /// The numbers of routes and objects that [`withdraw`] has removed or could not remove.
@@ -73,7 +73,7 @@ pub fn withdraw(device: &str, protocol: u8) -> Result<Withdrawn, StartError> {
     Ok(done)
 }
 
-/// All nexthop objects that lead to a device, whoever made them: hops on it, and groups of such.
+/// All nexthop objects that lead to a device, of whatever protocol: hops on it, and groups of such hops.
 fn objects_on(kernel: &mut Kernel, device: u32) -> Result<Vec<Object>, StartError> {
     let all = kernel.objects().map_err(StartError::Kernel)?;
     let is_hop =
@@ -110,7 +110,7 @@ fn remove_objects(
     Ok(removed)
 }
 
-/// Makes changes; how many were made. What is gone already is no error.
+/// Makes changes; returns how many were made. A missing route or object is no error.
 fn apply(kernel: &mut Kernel, requests: &[Request]) -> Result<usize, StartError> {
     let results = kernel.apply(requests).map_err(StartError::Kernel)?;
     let forbidden = |result: &Result<_, super::model::KernelError>| {

@@ -28,29 +28,29 @@ use crate::dataplane::{Route, RouteError};
 use crate::ids::Moment;
 use crate::wire::{Destination, Update, Vni};
 
-/// Commands that may wait.
+/// The most commands that may wait.
 pub(super) const COMMANDS: usize = 16;
-/// Between tries to open sockets anew.
+/// The time between attempts to reopen sockets.
 const REOPEN: Duration = Duration::from_secs(1);
 
-/// What became of changes, one result each.
+/// The results of changes, one each.
 pub(super) type Results = Vec<Result<(), RouteError>>;
 
-/// What the writer can be asked.
+/// Questions and orders to the writer.
 #[derive(Debug)]
 pub(super) enum WriterCommand {
     Apply(Vec<Update>, oneshot::Sender<Results>),
     Complete(Vni, oneshot::Sender<()>),
     Tables(BTreeMap<Vni, u32>, oneshot::Sender<()>),
-    /// How the routes of each VNI stand.
+    /// The state of the routes of each VNI.
     Vnis(oneshot::Sender<Vec<KernelVni>>),
-    /// How the route to a destination stands, for which these are announced.
+    /// The state of the route to a destination, and the routes announced for it.
     Standing(Vni, Destination, Vec<Route>, oneshot::Sender<Option<KernelRoute>>),
     Stop(oneshot::Sender<()>),
 }
 
-/// The thread's life: says whether it could start, then serves until it is told to stop or nobody
-/// can tell it anything any more.
+/// The thread's main function: reports whether it could start, then serves until it is told to stop or the last sender
+/// of commands is gone.
 pub(super) fn run(
     config: NetlinkConfig,
     mut commands: mpsc::Receiver<WriterCommand>,
@@ -80,12 +80,12 @@ struct Writer {
     /// Whether the kernel has nexthop objects.
     objects: bool,
     kernel: Kernel,
-    /// `None` while there is none.
+    /// `None` while the sockets are to be reopened.
     monitor: Option<KernelMonitor>,
     fib: Fib,
     board: Arc<Board>,
     began: Instant,
-    /// When sockets may be opened anew.
+    /// When sockets may be reopened.
     reopen: Instant,
 }
 
@@ -96,7 +96,7 @@ enum Input {
 }
 
 impl Writer {
-    /// Checks everything, listens, and takes in what an earlier run left.
+    /// Checks everything, listens, and takes in the routes and objects of an earlier run.
     fn open(config: NetlinkConfig, board: Arc<Board>) -> Result<Self, StartError> {
         let mut kernel = Kernel::open().map_err(StartError::Kernel)?;
         let device = kernel.device(&config.device).map_err(StartError::Kernel)?;
@@ -104,7 +104,7 @@ impl Writer {
         if let Err(why) = device.kind {
             return Err(StartError::Device(why));
         }
-        // There can be no object 0, but who may not delete any is told so first.
+        // There can be no object 0, but a process without the permission is told so first.
         let probe = kernel.apply(&[Request::DeleteObject { id: 0 }]).map_err(StartError::Kernel)?;
         if let Some(Err(error)) = probe.first()
             && error.errno == EPERM
@@ -119,7 +119,7 @@ impl Writer {
                  themselves"
             );
         }
-        // From here on nothing that others do is missed.
+        // From here on no change by other programs is missed.
         let monitor = KernelMonitor::open(kernel.port()).map_err(StartError::Kernel)?;
         let hasher = hasher();
         let mut fib = Fib::new(config.fib_config(objects, &hasher), &hasher);
@@ -202,7 +202,7 @@ impl Writer {
         }
     }
 
-    /// Takes in what others did already, so that it is known before anything is written.
+    /// Takes in earlier changes by other programs, so that they are known before anything is written.
     async fn hear(&mut self) {
         let Some(monitor) = &mut self.monitor else { return };
         let events = tokio::select! {
@@ -210,7 +210,7 @@ impl Writer {
             events = monitor.next() => events,
             () = std::future::ready(()) => return,
         };
-        // An error comes again when there is time for it.
+        // The next read reports an error again.
         if let Ok(events) = events {
             self.events(&events);
         }
@@ -248,7 +248,7 @@ impl Writer {
         }
     }
 
-    /// Looks and writes until there is nothing left to do now.
+    /// Queries and writes until there is nothing left to do now.
     fn flush(&mut self) {
         loop {
             let now = self.now();
@@ -317,8 +317,8 @@ impl Writer {
         self.board.waiting(|| self.kernel.objects_used_beside(&none))
     }
 
-    /// The request socket may be of no use any more: both are opened anew, because each knows the
-    /// other's name.
+    /// The request socket may be unusable: both sockets are reopened, because the monitor filters by the other's
+    /// port id.
     fn lose_sockets(&mut self) {
         if self.monitor.take().is_some() {
             self.reopen = Instant::now() + REOPEN;
@@ -345,11 +345,11 @@ impl Writer {
 
     fn stop(&mut self) {
         if self.config.cleanup {
-            // Whatever is there of ours goes, known or not.
+            // All own routes and objects go, known or not.
             self.fib.look_at_all(self.now());
             self.flush();
-            // Routes first: an object that goes takes all routes along that use it, and for each
-            // the kernel looks through the whole table.
+            // Routes first: the kernel deletes all routes of a deleted object, and for each it looks
+            // through the whole table.
             self.fib.clear();
             self.flush();
             match self.users() {
@@ -383,7 +383,7 @@ impl Writer {
     }
 }
 
-/// Hashing that no peer can foresee.
+/// A hasher that no peer can predict.
 fn hasher() -> RandomState {
     let seed = || std::hash::RandomState::new().build_hasher().finish();
     RandomState::with_seeds(seed(), seed(), seed(), seed())

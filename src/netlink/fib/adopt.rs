@@ -15,7 +15,7 @@ use crate::ids::Moment;
 use crate::netlink::model::{Device, KernelRoute, Object, Via, is_shared_with_host};
 
 impl Fib {
-    /// Takes in the device, if there is one.
+    /// Takes in the state of the device; `None` if there is no device.
     pub(crate) fn saw_device(&mut self, device: Option<Device>, now: Moment) {
         let remark = device.as_ref().and_then(|device| device.remark.clone());
         let before = self.link.clone();
@@ -54,7 +54,7 @@ impl Fib {
         self.mend(&lost, now);
     }
 
-    /// Takes in which objects routes of any table use.
+    /// Takes in the ids of the objects that routes of any table use.
     pub(crate) fn saw_users(&mut self, used: BTreeSet<u32>, now: Moment) {
         if self.objects.take_unused(used) {
             self.mend(&Lost::default(), now);
@@ -63,7 +63,7 @@ impl Fib {
 
     /// Takes in all routes of a table, whoever installed them.
     pub(crate) fn saw_routes(&mut self, table: u32, dump: Vec<KernelRoute>, now: Moment) {
-        // The query may be older than the change that took the table away.
+        // The query may be older than the change that dropped the table.
         if !self.tables.contains(&table) && !self.leaving.remove(&table) {
             return;
         }
@@ -108,7 +108,7 @@ impl Fib {
         self.note_conflicts(table, &foreign, now);
     }
 
-    /// A route of ours stands in a dump.
+    /// A dump has an own route.
     fn confirm(&mut self, id: u32, actual: Actual, now: Moment) {
         let slot = &self.routes[id];
         let table = slot.key.table;
@@ -121,7 +121,7 @@ impl Fib {
             if wanted && was {
                 self.drift(id, Drift::Changed, now);
             } else if wanted {
-                // It came while somebody announced it: whether it is right will be seen.
+                // It appeared while its destination is announced: examine whether it is right.
                 self.touch(id);
             } else if !was && !is_left && !self.complete.contains(&table) {
                 self.routes[id].adopted = true;
@@ -130,14 +130,14 @@ impl Fib {
         }
         let slot = &mut self.routes[id];
         if slot.wanted.is_empty() && !slot.adopted {
-            // One look may be wrong: it goes at the second. There is none where no VNI is any more.
+            // One dump may be wrong: a stray route goes at the second. A table that no VNI has any more gets no second.
             if std::mem::replace(&mut slot.stray, true) || is_left {
                 self.touch(id);
             }
         }
     }
 
-    /// Which routes are in the way of ours, and which no longer are.
+    /// Notes which foreign routes are in the way of own routes, and which no longer are.
     fn note_conflicts(&mut self, table: u32, foreign: &BTreeMap<u32, u8>, now: Moment) {
         for (&id, &protocol) in foreign {
             let slot = &self.routes[id];

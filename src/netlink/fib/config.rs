@@ -14,44 +14,44 @@ use super::unusable::Unusable;
 use crate::netlink::model::{Hop, RouteKey, TunnelKind};
 use crate::wire::{Destination, IpVersion, NextHopType, Update, Vni};
 
-/// The metric that IPv6 routes get when none is given.
+/// The metric that IPv6 routes get by default.
 const IPV6_METRIC: u32 = 1024;
 
-/// The greatest VNI that packets can carry: VXLAN has 24 bits for it, and the kernel cuts off the others.
+/// The greatest VNI that packets can carry: VXLAN has 24 bits for it, and the kernel cuts off the rest.
 pub(crate) const VNI_MAX: u32 = (1 << 24) - 1;
 
-/// The configuration as the state machine needs it; checked already.
+/// The checked configuration, in the form that the state machine needs.
 #[derive(Clone, Debug)]
 pub(crate) struct FibConfig {
     /// The routing table of each VNI.
     pub(crate) tables: HashMap<Vni, u32, RandomState>,
     /// The tunnel device's name.
     pub(crate) device: String,
-    /// Who own routes and objects say installed them.
+    /// The protocol number of own routes and objects.
     pub(crate) protocol: u8,
-    /// Metric of all routes; 0 leaves it to the kernel.
+    /// The metric of all routes; 0 lets the kernel choose.
     pub(crate) metric: u32,
     pub(crate) ipv4_only: bool,
-    /// Types of next hops that others see to.
+    /// Types of next hops to leave out.
     pub(crate) excluded: Vec<NextHopType>,
-    /// By nexthop objects, or else by hops in the routes themselves.
+    /// Whether routes refer to nexthop objects, or else have next hops inside.
     pub(crate) objects: bool,
-    /// Ids of own nexthop objects.
+    /// The ids of own nexthop objects.
     pub(crate) ids: Range<u32>,
 }
 
-/// Where a destination is reached, whatever the device is at the moment.
+/// Where packets to a destination go, whatever the device is at the moment.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Target {
     pub(crate) underlay: Ipv6Addr,
     /// The VNI that the tunnel should carry.
     pub(crate) vni: u32,
-    /// The VNI that it is announced in: another may have the same table.
+    /// The VNI in which the route is announced: another VNI may have the same table.
     pub(crate) source: Vni,
 }
 
 impl Target {
-    /// The hop over a device of index `device`.
+    /// The hop over the device with index `device`.
     pub(crate) fn hop(self, device: u32, kind: TunnelKind) -> Hop {
         let encap_id = match kind {
             TunnelKind::Ip6Tnl => 0,
@@ -81,14 +81,14 @@ impl fmt::Display for Excluded {
     }
 }
 
-/// What a change is about.
+/// The meaning of a change for this kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Meaning {
-    /// Not for this kernel: its VNI has no table.
+    /// Ignored: its VNI has no table.
     Ignored,
-    /// Left out, as the configuration says.
+    /// Left out by the configuration.
     Excluded(Excluded),
-    /// Can't be installed.
+    /// Not installable.
     Unusable(Unusable),
     /// One hop of a route.
     Route(RouteKey, Target),
@@ -101,7 +101,7 @@ impl FibConfig {
         here.map(|(vni, _)| *vni)
     }
 
-    /// What a change is about, whether it adds or removes.
+    /// The meaning of a change, whether it adds or removes.
     pub(crate) fn read(&self, change: &Update) -> Meaning {
         let Some(&table) = self.tables.get(&change.vni) else { return Meaning::Ignored };
         let version = change.destination.version();

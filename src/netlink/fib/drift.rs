@@ -16,7 +16,7 @@ use crate::ids::Moment;
 use crate::netlink::model::{Abilities, KernelEvent, OWN_ADDRESSES, Object, RouteKey};
 use crate::wire::Destination;
 
-/// Between two hints at who may delete routes.
+/// The time between two hints at the program that may delete routes.
 const HINTS: Duration = Duration::from_secs(600);
 const IPV6_MULTICAST: IpAddr = IpAddr::V6(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0));
 
@@ -83,7 +83,7 @@ impl Fib {
             None => ours,
             Some(_) if ours => true,
             Some(id) if self.routes[id].actual != Actual::Absent => {
-                // Ours may be gone, and a replacement would hit the other's: a query will tell.
+                // The own route may be gone, and a replacement would hit the foreign one: a query will tell.
                 if self.failures.conflict(id).is_none() {
                     self.failures.note(id, Why::Taken, now);
                 }
@@ -113,7 +113,7 @@ impl Fib {
         let known = self.link.index() == Some(index);
         let named = name == self.config.device;
         if known && !up {
-            // The kernel drops everything on it, mostly without a word.
+            // The kernel drops all routes on it, mostly without an event.
             self.set_link(Link::Down { index }, now);
         }
         let same = named
@@ -124,8 +124,8 @@ impl Fib {
         }
     }
 
-    /// The device is another one, or in another state: everything must be looked at before
-    /// anything is done.
+    /// The device is another one, or in another state: everything must be queried before
+    /// anything is written.
     pub(super) fn set_link(&mut self, link: Link, now: Moment) {
         if self.link == link {
             return;
@@ -150,7 +150,7 @@ impl Fib {
         }
     }
 
-    /// The device has changed: what the kernel refused it may take now.
+    /// The device has changed: the kernel may now take routes that it refused.
     fn retry_refused(&mut self) {
         let refused = self.failures.iter().filter(|(_, why)| matches!(why, Why::Refused(_)));
         let ids: Vec<_> = refused.map(|(id, _)| id).collect();
@@ -159,8 +159,8 @@ impl Fib {
         }
     }
 
-    /// Takes in those of the objects of [`Query::Lost`] that the kernel has. An event may be older
-    /// than an object of ours that has got the same id since.
+    /// Takes in the objects of [`Query::Lost`] that the kernel still has. An event may be older than an own object that
+    /// got the same id since.
     pub(crate) fn saw_lost(&mut self, found: &[Object], now: Moment) {
         let mut ids = std::mem::take(&mut self.lost);
         for object in found {
@@ -183,7 +183,7 @@ impl Fib {
                     self.set_actual(id, Actual::Absent);
                     self.drift(id, Drift::Deleted, now);
                 } else if lost.changed.contains(&object) {
-                    // A group that a member was deleted of, mostly.
+                    // Mostly a group of which a member was deleted.
                     self.drift(id, Drift::Deleted, now);
                 }
             }
@@ -208,7 +208,7 @@ impl Fib {
         slot.done = false;
         let up = matches!(self.link, Link::Up { .. });
         let why = self.failures.get(id).map(|failure| &failure.why);
-        // Whoever has the key now, a query will tell, and then it is examined.
+        // A query will tell which route has the key now; then this route is examined.
         let others = matches!(why, Some(Why::Conflict(_) | Why::Taken));
         if slot.dirty || !up || others {
             return;
@@ -229,7 +229,7 @@ impl Fib {
         }
     }
 
-    /// Names who is known to delete routes again and again, every now and then.
+    /// Names, every now and then, a program known to delete routes again and again.
     fn hint_at_networkd(&mut self, now: Moment) {
         if self.hinted.is_some_and(|at| now.since(at) < HINTS) {
             return;
@@ -243,7 +243,7 @@ impl Fib {
         );
     }
 
-    /// A route that was in the way is gone.
+    /// The foreign route that was in the way is gone.
     pub(super) fn end_conflict(&mut self, id: u32) {
         if self.failures.conflict(id).is_some() {
             let key = self.routes[id].key;
@@ -254,9 +254,8 @@ impl Fib {
     }
 }
 
-/// Whether the change of a route of the table `local` says that some device has got or lost IPv6,
-/// which the kernel tells
-/// in no other way when `disable_ipv6` is written: the device's route for multicast.
+/// Whether a changed route of the table `local` tells that some device got or lost IPv6: it is the multicast route of
+/// a device. The kernel sends no other event when `disable_ipv6` is written.
 fn tells_of_ipv6(key: &RouteKey) -> bool {
     let is_multicast = |to: Destination| to.prefix_len() == 8 && to.addr() == IPV6_MULTICAST;
     is_multicast(key.destination)

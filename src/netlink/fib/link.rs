@@ -12,7 +12,7 @@ pub(crate) enum Link {
     Down {
         index: u32,
     },
-    /// It is of a sort that can't serve; one sentence says why.
+    /// Of an unsuitable kind; one sentence says why.
     Unfit(String),
     Up {
         index: u32,
@@ -38,8 +38,8 @@ impl Link {
         }
     }
 
-    /// Why the kernel takes no IPv6 route, and what would help; `None` when it does, or takes none
-    /// at all.
+    /// Why the kernel takes no IPv6 route, and the remedy; `None` when it takes them, or takes no
+    /// routes at all.
     pub(crate) fn no_ipv6(&self, name: &str) -> Option<String> {
         let Self::Up { abilities: Abilities { mtu, ipv6: false }, .. } = self else { return None };
         Some(if *mtu < IPV6_MTU {
@@ -55,7 +55,7 @@ impl Link {
         })
     }
 
-    /// The device's, while it is there.
+    /// The device's index, while the device is there.
     pub(super) fn index(&self) -> Option<u32> {
         match self {
             Self::Down { index } | Self::Up { index, .. } => Some(*index),

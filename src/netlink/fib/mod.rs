@@ -80,28 +80,28 @@ pub(crate) struct Fib {
     notes: Notes,
     /// Routes to be examined.
     dirty: VecDeque<u32>,
-    /// Routes that perhaps are neither wanted nor there any more.
+    /// Routes that may be neither wanted nor installed any more.
     dead: Vec<u32>,
-    /// Routes that were found before their VNI was complete, by table.
+    /// Routes found before their VNI was complete, by table.
     adopted: BTreeMap<u32, Vec<u32>>,
-    /// VNIs that are complete, and the tables of which all VNIs are.
+    /// VNIs that are complete; `complete` has the tables whose VNIs all are.
     known: BTreeSet<Vni>,
     complete: BTreeSet<u32>,
-    /// Tables that no VNI has any more and that are looked at a last time.
+    /// Tables that no VNI has any more, until their last query.
     leaving: BTreeSet<u32>,
-    /// Own objects that somebody deleted, by an event that may be old: to be looked at.
+    /// Own objects deleted according to events, which may be old: to be queried.
     lost: BTreeSet<u32>,
-    /// Whether objects that nobody uses may be deleted now.
+    /// Whether unused objects may be deleted now.
     sweeps: bool,
     work: Work,
-    /// When the log named who may delete routes.
+    /// When the log last named a program that may delete routes.
     hinted: Option<Moment>,
-    /// Whether a set of hops was cut off already, which is said once.
+    /// Whether the log has already said that a set of hops was cut off.
     cut: bool,
     counts: Counts,
 }
 
-/// How often things happened since the start.
+/// Counts of events since the start.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Counts {
     pub(crate) requests: u64,
@@ -110,7 +110,7 @@ pub(crate) struct Counts {
     pub(crate) reconciles: u64,
 }
 
-/// How things stand.
+/// The present numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Summary {
     pub(crate) wanted: usize,
@@ -118,27 +118,27 @@ pub(crate) struct Summary {
     pub(crate) objects: usize,
     pub(crate) refused: usize,
     pub(crate) conflicts: usize,
-    /// Routes whose next hop can't be used, by why.
+    /// The numbers of routes whose next hop can't be used, by reason.
     pub(crate) unusable: [(&'static str, usize); UNUSABLE_KINDS],
     pub(crate) device_up: bool,
     pub(crate) counts: Counts,
 }
 
-/// A change that was taken in, until its answer.
+/// A change between its application and its answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Ticket {
     /// Nothing had to be done.
     Done,
-    /// It can't be done.
+    /// The route can't be installed.
     Unusable(Unusable),
-    /// It can't be done before others of its destination are withdrawn.
+    /// The destination has too many next hops: some must be withdrawn first.
     Crowded,
-    /// It is done when this route is.
+    /// The change is done when this route is.
     Route(u32),
 }
 
 impl Fib {
-    /// Nothing is wanted and nothing known yet. Hand in the device first, then take the queries that
+    /// A state without any wanted or known route. Hand in the device first, then take the queries that
     /// are due.
     pub(crate) fn new(config: FibConfig, hasher: &RandomState) -> Self {
         Self {
@@ -166,7 +166,7 @@ impl Fib {
         }
     }
 
-    /// Nexthop objects that routes outside of our tables use: another leaf's. To be told before the
+    /// Nexthop objects used by routes outside of our tables: another leaf's. Call this before the
     /// first query.
     pub(crate) fn used_elsewhere(&mut self, ids: BTreeSet<u32>) {
         self.objects.used_elsewhere(ids);
@@ -209,7 +209,7 @@ impl Fib {
                 if was_contested && !self.routes[id].is_contested() {
                     self.no_longer_contested(id);
                 }
-                // Somebody who knows says what there is: what was found counts no more.
+                // The announcements tell more than the adopted route: it counts no more.
                 self.routes[id].adopted = false;
                 id
             }
@@ -218,7 +218,7 @@ impl Fib {
         Ticket::Route(id)
     }
 
-    /// What became of a change, after a flush.
+    /// The result of a change, after a flush.
     pub(crate) fn answer(&self, ticket: Ticket) -> Result<(), RouteError> {
         let id = match ticket {
             Ticket::Done => return Ok(()),
@@ -237,7 +237,7 @@ impl Fib {
         Err(RouteError { reason: self.why_not(id), retry: Retry::Own })
     }
 
-    /// Why the kernel does not have what is wanted of a route.
+    /// Why the kernel does not have the wanted route.
     fn why_not(&self, id: u32) -> String {
         match (&self.link, self.failures.get(id).map(|failure| &failure.why)) {
             (Link::Up { .. }, Some(Why::Conflict(protocol))) => conflict(*protocol),
@@ -253,7 +253,7 @@ impl Fib {
         }
     }
 
-    /// All answers of a flush were taken.
+    /// Call this when all answers of a flush were taken.
     pub(crate) fn answered(&mut self) {
         for id in self.dead.drain(..) {
             if self.routes.release(id) {
@@ -262,7 +262,7 @@ impl Fib {
         }
     }
 
-    /// All routes of a VNI were announced: what else there is goes.
+    /// All routes of a VNI were announced: its other routes go.
     pub(crate) fn complete(&mut self, vni: Vni) {
         let Some(&table) = self.config.tables.get(&vni) else { return };
         self.known.insert(vni);
@@ -276,10 +276,10 @@ impl Fib {
         }
     }
 
-    /// What was found in a table and nobody announces may go.
+    /// Adopted routes of a table may go unless they are announced.
     fn release_adopted(&mut self, table: u32) {
         for id in self.adopted.remove(&table).unwrap_or_default() {
-            // A place that was left may be another table's by now.
+            // A released slot may belong to another table by now.
             if self.routes[id].key.table == table {
                 self.routes[id].adopted = false;
                 self.touch(id);
@@ -287,7 +287,7 @@ impl Fib {
         }
     }
 
-    /// Two VNIs announce one destination of the table that both have.
+    /// Two VNIs that have the same table announce one destination.
     fn contested(&mut self, id: u32, one: Vni, other: Vni) {
         let (key, first, last) = (self.routes[id].key, one.min(other), one.max(other));
         let remark = format_args!(
@@ -308,7 +308,7 @@ impl Fib {
         }
     }
 
-    /// Nothing is wanted any more: the next flush deletes all routes that are there. Objects go in
+    /// Drops all wanted routes: the next flush deletes all installed routes. Objects go in
     /// the flush after [`Self::spare`].
     pub(crate) fn clear(&mut self) {
         self.routes.withdraw_all();
@@ -323,15 +323,15 @@ impl Fib {
         self.sweeps = false;
     }
 
-    /// Routes use these objects, whoever installed them: after [`Self::clear`], what another leaf
-    /// has put in its place meanwhile. They stay; the next flush deletes the others.
+    /// Spares the objects that any route still uses: after [`Self::clear`] those are routes that another leaf has
+    /// installed meanwhile. The next flush deletes the other objects.
     pub(crate) fn spare(&mut self, used: BTreeSet<u32>, now: Moment) {
         self.objects.spare(used);
         self.mend(&Lost::default(), now);
         self.sweeps = true;
     }
 
-    /// The time has come to this.
+    /// Does whatever is due at `now`.
     pub(crate) fn tick(&mut self, now: Moment) {
         while let Some(id) = self.failures.due(now) {
             self.touch(id);
@@ -346,13 +346,13 @@ impl Fib {
         }
     }
 
-    /// When [`Self::tick`], a flush or [`Self::lines`] has something to do without any input.
+    /// When [`Self::tick`], a flush or [`Self::lines`] has work without any input.
     pub(crate) fn wake(&self) -> Moment {
         let others = self.failures.next().into_iter().chain(self.notes.next());
         others.fold(self.schedule.next(), Moment::min)
     }
 
-    /// What is to be looked at next, if anything is due. Not while a plan is under way.
+    /// The next query that is due; none while a plan is under way.
     pub(crate) fn next_query(&mut self, now: Moment) -> Option<Query> {
         if !self.work.is_idle() {
             return None;
@@ -363,7 +363,7 @@ impl Fib {
         self.schedule.take(now)
     }
 
-    /// Everything must be looked at.
+    /// Schedules all queries.
     pub(crate) fn look_at_all(&mut self, now: Moment) {
         self.schedule.at(Query::Device, now);
         self.schedule.at(Query::OwnAddresses, now);
@@ -401,7 +401,7 @@ impl Fib {
         self.notes.lines(now)
     }
 
-    /// How things stand.
+    /// The present numbers.
     pub(crate) fn summary(&self) -> Summary {
         let mut summary = Summary {
             wanted: self.routes.wanted(),
@@ -431,7 +431,7 @@ impl Fib {
         }
     }
 
-    /// The kernel has something else of a route now; objects are held and released as needed.
+    /// Sets the kernel's state of a route; holds and releases objects as needed.
     fn set_actual(&mut self, id: u32, actual: Actual) {
         if let Actual::Object(object) = actual {
             self.objects.hold(object);
@@ -442,7 +442,7 @@ impl Fib {
     }
 }
 
-/// Another protocol's route is in the way, in words.
+/// Describes a conflict with another protocol's route.
 fn conflict(protocol: u8) -> String {
     let name = match protocol {
         2 => " (kernel)",

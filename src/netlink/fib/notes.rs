@@ -9,12 +9,12 @@ use std::time::Duration;
 use crate::ids::Moment;
 use crate::netlink::model::RouteKey;
 
-/// Remarks of one kind that are written out.
+/// How many remarks of one kind are written out.
 const SHOWN: usize = 3;
-/// How long the log is left alone after lines of one kind.
+/// The least time between lines of one kind.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// What a remark is about.
+/// The subject of a remark.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum NoteKind {
     /// The kernel refused a route or an object.
@@ -25,23 +25,23 @@ pub(crate) enum NoteKind {
     Resolved,
     /// Others changed what was installed.
     Repair,
-    /// Who may be behind repairs that never end.
+    /// The program that may be behind endless repairs.
     Deleter,
     /// The device can't be used.
     Down,
-    /// The device can be used again. Of both only the last is told: what was before is no news.
+    /// The device can be used again. Of both kinds the log gets only the last remark: earlier states are no news.
     Up,
     /// A route can't be installed because of its next hop: once for each reason.
     Unusable,
-    /// Whatever happens seldom.
+    /// Any rare event.
     Other,
 }
 
-/// Kinds that are counted apart.
+/// The number of kinds that are counted separately.
 const TALLIES: usize = 8;
 
 impl NoteKind {
-    /// Where it is counted: the device's ups and downs together, so that they are told in order.
+    /// The index of the count: the device's ups and downs share one, so that they are told in order.
     fn tally(self) -> usize {
         match self {
             Self::Refused => 0,
@@ -83,13 +83,13 @@ impl Notes {
         if matches!(kind, NoteKind::Down | NoteKind::Up) {
             tally.first.clear();
         }
-        // What is told once must not be cut off.
+        // A remark that is made only once must not be cut off.
         if tally.first.len() < SHOWN || kind == NoteKind::Unusable {
             tally.first.push((kind, remark.to_string()));
         }
     }
 
-    /// Lines for the log now.
+    /// The lines for the log at this time.
     pub(crate) fn lines(&mut self, now: Moment) -> Vec<(NoteKind, String)> {
         let mut lines = Vec::new();
         for tally in &mut self.tallies {
@@ -112,7 +112,7 @@ impl Notes {
         lines
     }
 
-    /// When lines that wait may be written.
+    /// When waiting lines may be written.
     pub(crate) fn next(&self) -> Option<Moment> {
         let waiting = self.tallies.iter().filter(|tally| tally.count > 0);
         waiting.map(|tally| tally.written.map_or(Moment(0), |at| at + PAUSE)).min()

@@ -19,20 +19,20 @@ use crate::wire::IpVersion;
 #[derive(Debug)]
 struct ObjectEntry {
     body: ObjectBody,
-    /// Routes and groups in the kernel that use it, and those about to.
+    /// The number of its users: routes and groups in the kernel, and planned ones.
     users: u32,
-    /// In the kernel.
+    /// Whether it is in the kernel.
     live: bool,
-    /// From an earlier run: stays until all VNIs are complete.
+    /// Whether it is from an earlier run: then it stays until all VNIs are complete.
     adopted: bool,
 }
 
-/// What became of objects that the kernel lost.
+/// The fate of objects that the kernel lost.
 #[derive(Debug, Default)]
 pub(crate) struct Lost {
-    /// Objects that are gone: so are the routes that used them.
+    /// Objects that are gone, and with them the routes that used them.
     pub(crate) gone: BTreeSet<u32>,
-    /// Objects that are something else now; the routes that use them are still there.
+    /// Objects with another content now; the routes that use them are still there.
     pub(crate) changed: BTreeSet<u32>,
 }
 
@@ -54,18 +54,18 @@ pub(crate) struct Objects {
     next: u32,
     by_id: HashMap<u32, ObjectEntry, RandomState>,
     by_body: HashMap<ObjectBody, u32, RandomState>,
-    /// Ids in our range that are not ours.
+    /// Foreign ids in our range.
     taken: HashSet<u32, RandomState>,
-    /// To be made, members before groups.
+    /// Objects to be made, members before groups.
     new: Vec<u32>,
-    /// Perhaps not used any more.
+    /// Objects that may be unused now.
     idle: Vec<u32>,
-    /// Whether objects of an earlier run may go.
+    /// Whether objects of an earlier run may be deleted.
     complete: bool,
-    /// Until the first query: objects that routes outside of our tables use. What else is found then
-    /// is from an earlier run; what appears later under our name is another leaf's.
+    /// Until the first query: objects that routes outside of our tables use. Other objects found then are from an
+    /// earlier run; objects of our protocol that appear later are another leaf's.
     elsewhere: Option<BTreeSet<u32>>,
-    /// Objects that say they are ours and are not known: another leaf's, or what one has left.
+    /// Unknown objects of our protocol: another leaf's, or left behind by one.
     strangers: Strangers,
     /// Ids of objects that may have been made although the kernel's answer did not say so.
     doubtful: BTreeSet<u32>,
@@ -89,13 +89,13 @@ impl Objects {
         }
     }
 
-    /// Objects that routes outside of our tables use are not ours, whatever they say. To be told
+    /// Objects that routes outside of our tables use are foreign, whatever their protocol. Call this
     /// before the first query.
     pub(crate) fn used_elsewhere(&mut self, ids: BTreeSet<u32>) {
         self.elsewhere = Some(ids);
     }
 
-    /// Objects in the kernel.
+    /// The number of own objects in the kernel.
     pub(crate) fn len(&self) -> usize {
         self.by_id.len()
     }
@@ -104,8 +104,8 @@ impl Objects {
         self.by_id.contains_key(&id)
     }
 
-    /// The object of a sorted set of hops, which is to be made when there is none yet. `version`:
-    /// that of the objects, of which those of IPv6 serve routes of both.
+    /// The object of a sorted set of hops; plans to make it if there is none. `version`: that of the object; IPv6
+    /// objects serve routes of both versions.
     pub(crate) fn need(&mut self, hops: &[Hop], version: IpVersion) -> Result<u32, Exhausted> {
         if let [hop] = hops {
             return self.find_or_add(ObjectBody::Hop(*hop, version));
@@ -131,7 +131,7 @@ impl Objects {
         self.by_body.insert(body.clone(), id);
         self.by_id.insert(id, ObjectEntry { body, users: 0, live: false, adopted: false });
         self.new.push(id);
-        // Nobody may hold it in the end.
+        // It goes unless a route holds it in the end.
         self.idle.push(id);
         Ok(id)
     }
@@ -179,8 +179,8 @@ impl Objects {
         hops
     }
 
-    /// Requests that make what is needed and not there, with their ids: hops, and when asked again
-    /// groups. Not together: with a member's id taken by others the group would be one of theirs.
+    /// Requests that make missing objects, with their ids: hops, and with the next call groups. Not together: if a
+    /// foreign object had a member's id, the group would contain it.
     pub(crate) fn additions(&mut self, requests: &mut Vec<Request>, about: &mut Vec<u32>) {
         let of_group = |objects: &Self, id: &u32| !objects.members(*id).is_empty();
         let waits =
@@ -189,7 +189,7 @@ impl Objects {
             |objects: &Self, id: &u32| objects.by_id.get(id).is_some_and(|entry| entry.users > 0);
         let mut new = std::mem::take(&mut self.new);
         new.retain(|id| waits(self, id));
-        // What nobody holds yet may be needed before it is forgotten.
+        // An object that no route holds yet may still be needed.
         let (new, unheld): (Vec<_>, Vec<_>) = new.into_iter().partition(|id| held(self, id));
         let (groups, hops): (Vec<_>, Vec<_>) = new.into_iter().partition(|id| of_group(self, id));
         self.new = unheld;
@@ -207,7 +207,7 @@ impl Objects {
         }
     }
 
-    /// Groups that are to be made and have one of these members, which is returned with each.
+    /// Groups to be made that have a member for which `members` holds, each with that member.
     pub(crate) fn waiting_for(&self, members: impl Fn(u32) -> bool) -> Vec<(u32, u32)> {
         let waiting = self.new.iter().filter_map(|&group| {
             let member = self.members(group).iter().find(|&&member| members(member))?;
@@ -223,7 +223,7 @@ impl Objects {
         }
     }
 
-    /// The kernel did not make an object. `taken`: because somebody else has the id.
+    /// The kernel did not make an object. `taken`: because the id is in use.
     pub(crate) fn refused(&mut self, id: u32, taken: bool) {
         self.forget(id);
         if taken {
@@ -241,7 +241,7 @@ impl Objects {
         }
     }
 
-    /// Requests that delete what nobody uses, groups before members.
+    /// Requests that delete unused objects, groups before members.
     pub(crate) fn deletions(&mut self, requests: &mut Vec<Request>, about: &mut Vec<u32>) {
         let (mut groups, mut others) = (BTreeSet::new(), BTreeSet::new());
         while let Some(id) = self.idle.pop() {
@@ -250,7 +250,7 @@ impl Objects {
                 continue;
             }
             if !entry.live {
-                // Its members may become idle by this.
+                // This may make its members idle.
                 self.forget(id);
             } else if matches!(entry.body, ObjectBody::Group(_)) {
                 groups.insert(id);
@@ -272,19 +272,19 @@ impl Objects {
         }
     }
 
-    /// Objects of earlier runs may go from now on.
+    /// From now on objects of earlier runs may be deleted.
     pub(crate) fn complete(&mut self) {
         self.complete = true;
         self.sweep();
     }
 
-    /// Looks at all objects for those that nobody uses.
+    /// Notes all unused objects as idle.
     pub(crate) fn sweep(&mut self) {
         let unused = self.by_id.iter().filter(|(_, entry)| entry.users == 0);
         self.idle.extend(unused.map(|(&id, _)| id));
     }
 
-    /// Somebody deleted objects. Users must be counted anew afterwards.
+    /// Other programs deleted objects. Users must be counted anew afterwards.
     pub(crate) fn lose(&mut self, ids: &BTreeSet<u32>) -> Lost {
         let mut lost = Lost::default();
         for &id in ids {
@@ -302,7 +302,7 @@ impl Objects {
         let groups: Vec<_> =
             self.by_id.iter().filter(|(_, entry)| hit(entry)).map(|(&id, _)| id).collect();
         for id in groups {
-            // The kernel takes the member out of the group, and a group away that has none left.
+            // The kernel takes the member out of the group, and deletes a group without members.
             let Some(entry) = self.remove(id) else { continue };
             let ObjectBody::Group(mut members) = entry.body else { continue };
             members.retain(|member| !lost.gone.contains(member));
@@ -366,7 +366,7 @@ impl Objects {
         lost
     }
 
-    /// Whether the kernel has an own object as it was made. Another's in its place keeps the id.
+    /// Whether an own object is in the kernel as it was made. A foreign object in its place keeps the id.
     pub(crate) fn confirm(&mut self, object: &Object) -> bool {
         let ours = object.protocol == self.protocol;
         let is_known = self.by_id.get(&object.id).is_some_and(|entry| entry.body == object.body);
@@ -376,14 +376,14 @@ impl Objects {
         ours && is_known
     }
 
-    /// Whether there are objects that say they are ours and are not known.
+    /// Whether there are unknown objects of our protocol.
     pub(crate) fn has_strangers(&self) -> bool {
         !self.strangers.is_empty()
     }
 
-    /// Takes over strangers that no route uses, at the second query, so that they go like all that
-    /// nobody uses. `used`: what routes use. Returns whether there were any; users must be counted
-    /// anew then.
+    /// Takes over strangers without users, at the second query, so that they are deleted like all
+    /// unused objects. `used`: the objects that routes use. Returns whether there were any; then users
+    /// must be counted anew.
     pub(crate) fn take_unused(&mut self, mut used: BTreeSet<u32>) -> bool {
         self.add_members(&mut used);
         let unused = self.strangers.unused_again(used);
@@ -394,7 +394,7 @@ impl Objects {
         !unused.is_empty()
     }
 
-    /// Gives up the objects that routes use by now which are not ours. Users must be counted anew
+    /// Gives up the objects that foreign routes use by now. Users must be counted anew
     /// afterwards.
     pub(crate) fn spare(&mut self, mut used: BTreeSet<u32>) {
         self.add_members(&mut used);
@@ -405,7 +405,7 @@ impl Objects {
         }
     }
 
-    /// Adds the members of own groups.
+    /// Adds the members of own groups in `used`.
     fn add_members(&self, used: &mut BTreeSet<u32>) {
         let members: Vec<_> = used.iter().flat_map(|&id| self.members(id)).copied().collect();
         used.extend(members);
@@ -420,12 +420,12 @@ impl Objects {
     }
 
     fn insert_found(&mut self, id: u32, body: ObjectBody, adopted: bool) {
-        // Of two that are the same the first is used.
+        // The first of two equal objects is used.
         self.by_body.entry(body.clone()).or_insert(id);
         self.by_id.insert(id, ObjectEntry { body, users: 0, live: true, adopted });
     }
 
-    /// Counts users anew: groups here, and the routes' objects that are handed in.
+    /// Counts users anew: own groups, and `routes`, the objects of the routes.
     pub(crate) fn recount(&mut self, routes: impl Iterator<Item = u32>) {
         let groups: Vec<_> = self
             .by_id

@@ -17,10 +17,10 @@ use crate::ids::Moment;
 use crate::netlink::model::{Hop, KernelError, Request, TunnelKind, Via, is_shared_with_host};
 use crate::wire::IpVersion;
 
-/// Routes of one round: bounds memory, and how long other work waits.
+/// The most routes of one round: bounds memory, and how long other work waits.
 pub(crate) const ROUND: usize = 4096;
-/// Hops of one route. A kernel shows a route with all its hops in one message of at most 32 KiB,
-/// about a hundred bytes each.
+/// The most hops of one route. A kernel shows a route with all its hops in one message of at most 32 KiB,
+/// about a hundred bytes for each hop.
 pub(crate) const HOPS: usize = 128;
 
 const ENOENT: i32 = 2;
@@ -33,7 +33,7 @@ const EINVAL: i32 = 22;
 const ENETDOWN: i32 = 100;
 
 impl Fib {
-    /// Makes the next requests. False when all that can be done now is done.
+    /// Makes the next requests. False when there are none for now.
     pub(crate) fn plan(&mut self, now: Moment) -> bool {
         if self.work.routes.is_empty() {
             while self.work.routes.len() < ROUND
@@ -57,7 +57,7 @@ impl Fib {
         !self.work.requests.is_empty()
     }
 
-    /// Compares what is wanted of a route with what is there.
+    /// Compares the wanted state of a route with the kernel's.
     fn examine(&mut self, id: u32, now: Moment) {
         let slot = &mut self.routes[id];
         slot.dirty = false;
@@ -84,7 +84,7 @@ impl Fib {
             && slot.actual == Actual::Absent
             && let Some(words) = self.link.no_ipv6(&self.config.device)
         {
-            // No event tells for sure that it has come.
+            // No event tells for sure when IPv6 comes to the device.
             self.schedule.ask(Query::Device, now);
             self.refuse(id, &words, now);
             return;
@@ -99,7 +99,7 @@ impl Fib {
             && let Actual::Object(object) = slot.actual
             && self.objects.hops(object)[..] == hops[..]
         {
-            // Of whatever IP version the objects are.
+            // The IP version of the objects does not matter here.
             self.settle_done(id, conflict);
             return;
         }
@@ -115,7 +115,7 @@ impl Fib {
         }
         let replace = slot.actual != Actual::Absent;
         if conflict && replace {
-            // A replacement might hit the other's route.
+            // A replacement might hit the foreign route.
             self.delete(id);
             return;
         }
@@ -127,20 +127,20 @@ impl Fib {
         self.work.routes_about.push(id);
     }
 
-    /// Whether another's route is in the way of a route, and it is too early to try again.
+    /// Whether a foreign route is in the way, and it is too early to try again.
     fn waits(&self, id: u32, now: Moment) -> bool {
         let Some(failure) = self.failures.get(id) else { return false };
         match self.routes[id].actual {
             Actual::Absent => matches!(failure.why, Why::Conflict(_)) && failure.until > now,
-            // Whose route it is now, a query will tell.
+            // A query will tell whose route this is now.
             _ => matches!(failure.why, Why::Taken),
         }
     }
 
-    /// The hops that are wanted of a route, each once and in order.
+    /// The wanted hops of a route, each once and in order.
     fn hops(&mut self, id: u32, index: u32, kind: TunnelKind) -> SmallVec<[Hop; 4]> {
         let slot = &self.routes[id];
-        // Where two VNIs have a table, packets of one must not get into the other's network.
+        // If two VNIs have the same table, packets of one must not get into the other's network.
         let source = slot.source();
         let of_source = slot.wanted.iter().filter(|wanted| Some(wanted.target.source) == source);
         let mut hops: SmallVec<[Hop; 4]> =
@@ -162,7 +162,7 @@ impl Fib {
         hops
     }
 
-    /// How a route leads to these hops; nothing when there is no id for another object.
+    /// The form of a route to these hops; `None` when there is no id for another object.
     fn via(&mut self, hops: &[Hop], version: IpVersion) -> Option<Via> {
         if self.config.objects {
             self.objects.need(hops, version).ok().map(Via::Object)
@@ -171,7 +171,7 @@ impl Fib {
         }
     }
 
-    /// The kernel has what is wanted of a route.
+    /// The kernel has the wanted route.
     fn settle_done(&mut self, id: u32, conflict: bool) {
         self.routes[id].done = true;
         if !conflict {
@@ -179,7 +179,7 @@ impl Fib {
         }
     }
 
-    /// Whether an installed route has all these hops already.
+    /// Whether an installed route already has all of `hops`.
     fn covers(&self, slot: &RouteSlot, hops: &[Hop]) -> bool {
         match &slot.actual {
             Actual::Object(object) => {
@@ -199,7 +199,7 @@ impl Fib {
         self.work.routes_about.push(id);
     }
 
-    /// Takes in what became of [`Fib::requests`]. An error means that nothing is known of any.
+    /// Takes in the results of [`Fib::requests`]. An error means that no result is known.
     pub(crate) fn settle(
         &mut self,
         results: io::Result<Vec<Result<(), KernelError>>>,
@@ -249,7 +249,7 @@ impl Fib {
         self.work.about = about;
     }
 
-    /// Routes whose objects were refused are taken out of the round: examined again when only an id
+    /// Takes routes whose objects were refused out of the round: they are examined again if only an id
     /// was taken, else tried later.
     fn settle_objects(&mut self, about: &[u32], results: &[Result<(), KernelError>], now: Moment) {
         let mut failed: BTreeMap<u32, Option<String>> = BTreeMap::new();
@@ -312,7 +312,7 @@ impl Fib {
             }
             self.failures.clear(id);
         }
-        // The plan held it; now the route does, or nobody.
+        // The plan held the object; now the route holds it, or no route does.
         if let Via::Object(object) = via {
             self.objects.release(*object);
         }
@@ -337,17 +337,17 @@ impl Fib {
                 self.set_actual(id, Actual::Absent);
                 self.routes[id].adopted = false;
                 self.routes[id].stray = false;
-                // Nobody wants it, or it waits for another's route to go.
+                // It is not wanted, or it waits until a foreign route goes.
                 self.touch(id);
             }
         }
     }
 
-    /// The kernel refused to do something about a route.
+    /// The kernel refused a request about a route.
     fn refuse(&mut self, id: u32, words: &str, now: Moment) {
         self.counts.refusals += 1;
         let why = match self.failures.get(id).map(|failure| &failure.why) {
-            // Still true, and what keeps the other's route from being replaced.
+            // Still true, and keeps the foreign route from being replaced.
             Some(why @ (Why::Conflict(_) | Why::Taken)) => why.clone(),
             _ => Why::Refused(words.to_owned()),
         };
@@ -356,7 +356,7 @@ impl Fib {
         }
     }
 
-    /// Looks at what a refusal says is not as it was thought to be.
+    /// Queries the state that a refusal contradicts.
     fn look_after(&mut self, error: &KernelError, now: Moment) {
         match error.errno {
             ENODEV | ENETDOWN | EACCES => self.schedule.ask(Query::Device, now),

@@ -20,18 +20,18 @@ pub(crate) struct Refusals {
     unusable: BTreeMap<Vni, usize>,
     excluded: BTreeMap<Vni, usize>,
     pub(super) own: Networks,
-    /// Hops that lead to this host, and how many routes announce each.
+    /// Hops that lead to this host, and how many routes announce each hop.
     pub(super) held: BTreeMap<(RouteKey, Target), u32>,
 }
 
 impl Refusals {
-    /// Routes that can't be installed now, by why.
+    /// The numbers of routes that can't be installed now, by reason.
     pub(crate) fn counts(&self) -> [(&'static str, usize); KINDS] {
         let mut counts = self.counts.iter();
         Unusable::ALL.map(|why| (why.name(), counts.next().copied().unwrap_or(0)))
     }
 
-    /// Routes of a VNI that the configuration leaves out, and those that can't be installed.
+    /// The numbers of a VNI's routes that the configuration leaves out, and that can't be installed.
     pub(super) fn of(&self, vni: Vni) -> (usize, usize) {
         let count = |of: &BTreeMap<Vni, usize>| of.get(&vni).copied().unwrap_or(0);
         (count(&self.excluded), count(&self.unusable))
@@ -46,7 +46,7 @@ impl Refusals {
         };
     }
 
-    /// One route of a VNI fewer; what was never counted is none.
+    /// Counts one route of a VNI less; a count of 0 stays 0.
     pub(super) fn withdrawn(&mut self, vni: Vni, why: Unusable) {
         let count = &mut self.counts[why.index()];
         *count = count.saturating_sub(1);
@@ -54,7 +54,7 @@ impl Refusals {
         *of_vni = of_vni.saturating_sub(1);
     }
 
-    /// A hop is announced by one route more; whether it leads to this host.
+    /// One more route announces a hop; returns whether the hop leads to this host.
     pub(crate) fn hold(&mut self, key: RouteKey, target: Target) -> bool {
         let own = self.own.contains(target.underlay);
         if own {
@@ -63,7 +63,7 @@ impl Refusals {
         own
     }
 
-    /// A hop is announced by one route fewer; whether it was one that leads to this host.
+    /// One route fewer announces a hop; returns whether the hop was held as leading to this host.
     pub(crate) fn release(&mut self, key: RouteKey, target: Target) -> bool {
         let Some(routes) = self.held.get_mut(&(key, target)) else { return false };
         *routes -= 1;
@@ -73,12 +73,12 @@ impl Refusals {
         true
     }
 
-    /// Hops that are announced in these VNIs wait no longer.
+    /// Forgets the held hops of these VNIs.
     pub(super) fn forget(&mut self, vnis: &BTreeSet<Vni>) {
         self.held.retain(|(_, target), _| !vnis.contains(&target.source));
     }
 
-    /// So many routes of a VNI more; whether the log has yet to name this reason.
+    /// Counts `routes` more routes of a VNI; returns whether the log has yet to name this reason.
     pub(super) fn add(&mut self, vni: Vni, why: Unusable, routes: usize) -> bool {
         *self.unusable.entry(vni).or_insert(0) += routes;
         self.counts[why.index()] += routes;
@@ -89,7 +89,7 @@ impl Refusals {
 /// A set of IPv6 prefixes.
 #[derive(PartialEq, Eq, Default, Debug)]
 pub(super) struct Networks {
-    /// By length: there are few lengths, and any number of addresses of one.
+    /// By length: there are few lengths, and any number of addresses of one length.
     by_length: BTreeMap<u8, BTreeSet<Destination>>,
 }
 

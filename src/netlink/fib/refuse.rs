@@ -33,7 +33,7 @@ impl Fib {
         self.notes.add(NoteKind::Unusable, remark);
     }
 
-    /// Takes in the addresses and prefixes that this host takes packets for.
+    /// Takes in the addresses and prefixes for which this host takes packets.
     pub(crate) fn saw_own(&mut self, networks: Vec<Destination>) {
         let own = Networks::new(networks);
         if self.refusals.own == own {
@@ -50,7 +50,7 @@ impl Fib {
             .collect();
         for (key, target, routes) in freed {
             let id = self.routes.find_or_insert(&key);
-            // A destination with too many hops keeps this one waiting.
+            // A destination with too many hops keeps this hop waiting.
             for _ in 0..routes {
                 if self.routes.announce(id, target) {
                     self.refusals.release(key, target);

@@ -16,32 +16,32 @@ use crate::ids::Moment;
 
 const FIRST: Duration = Duration::from_secs(1);
 const LAST: Duration = Duration::from_secs(60);
-/// Repairs of one changed route that are made at once.
+/// How many repairs of one changed route are made at once.
 const REPAIRS: u8 = 3;
-/// Between two repairs of a route that was deleted.
+/// The least time between two repairs of a deleted route.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Without a repair for so long a route counts as left in peace.
+/// A route without a repair for this time counts as left in peace.
 const PEACE: Duration = Duration::from_secs(120);
 
-/// What others did to a route.
+/// How another program changed a route.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Drift {
-    /// Nothing of ours has its key any more, or its nexthop object is gone.
+    /// No own route has the key any more, or its nexthop object is gone.
     Deleted,
     /// It leads elsewhere.
     Changed,
 }
 
-/// What is wrong with a route.
+/// The fault of a route.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Why {
     /// Another protocol's route has the key.
     Conflict(u8),
-    /// Something has the key: a dump will tell what.
+    /// Some route has the key: a dump will tell which.
     Taken,
-    /// The kernel said no.
+    /// The kernel refused the route.
     Refused(String),
-    /// Others keep changing it.
+    /// Other programs keep changing the route.
     Fight,
 }
 
@@ -55,9 +55,9 @@ pub(crate) struct Failure {
 #[derive(Clone, Copy, Debug)]
 struct Repair {
     last: Moment,
-    /// Of changes only.
+    /// The number of changes; deletions do not count.
     times: u8,
-    /// Whether it was deleted, ever.
+    /// Whether the route was ever deleted.
     was_deleted: bool,
 }
 
@@ -65,7 +65,7 @@ struct Repair {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Verdict {
     pub(crate) at_once: bool,
-    /// Whether it was deleted, and not for the first time.
+    /// Whether the route was deleted, and not for the first time.
     pub(crate) again: bool,
 }
 
@@ -98,7 +98,7 @@ impl Failures {
         }
     }
 
-    /// Something is wrong, once more. Returns whether it was not known.
+    /// Notes a fault. Returns whether it is a new one.
     pub(crate) fn note(&mut self, route: u32, why: Why, now: Moment) -> bool {
         let failure = self.failures.entry(route).or_insert(Failure {
             why: Why::Taken,
@@ -114,9 +114,9 @@ impl Failures {
         new
     }
 
-    /// All is well. Returns whether something was wrong.
+    /// Clears a fault. Returns whether there was one.
     pub(crate) fn clear(&mut self, route: u32) -> bool {
-        // Mostly nothing is wrong with any route.
+        // Mostly no route has a fault.
         !self.failures.is_empty() && self.failures.remove(&route).is_some()
     }
 
@@ -128,8 +128,8 @@ impl Failures {
         }
     }
 
-    /// The kernel's state differs from what was installed: says whether to repair it now. If not,
-    /// its time will come.
+    /// The kernel's state differs from the installed one: says whether to repair it now. If not, the route
+    /// becomes due later.
     pub(crate) fn repair(&mut self, route: u32, drift: Drift, now: Moment) -> Verdict {
         let known = self.repaired.get(&route).filter(|repair| now.since(repair.last) <= PEACE);
         let mut repair =
@@ -139,7 +139,7 @@ impl Failures {
             Drift::Deleted => {
                 again = std::mem::replace(&mut repair.was_deleted, true);
                 if known.is_some() {
-                    // One that is to come is not put off.
+                    // A repair that is still to come is not put off.
                     let due = if repair.last > now { repair.last } else { repair.last + PAUSE };
                     until = until.max(due);
                 }
@@ -165,7 +165,7 @@ impl Failures {
         self.repaired.retain(|_, repair| now.since(repair.last) <= PEACE);
     }
 
-    /// The next route whose time has come.
+    /// The next route that is due.
     pub(crate) fn due(&mut self, now: Moment) -> Option<u32> {
         while let Some(&Reverse((moment, route))) = self.queue.peek() {
             if moment > now {
@@ -179,7 +179,7 @@ impl Failures {
         None
     }
 
-    /// When the next route's time comes.
+    /// When the next route is due.
     pub(crate) fn next(&self) -> Option<Moment> {
         self.queue.peek().map(|Reverse((moment, _))| *moment)
     }

@@ -15,26 +15,26 @@ use crate::ids::Moment;
 use crate::netlink::model::{Hop, RouteKey, Via};
 use crate::wire::Vni;
 
-/// Hops that one destination may be announced with. Far more than a route can have; they are looked
-/// through one by one.
+/// The most hops announced for one destination. Far more than a route can have; a lookup walks through
+/// them one by one.
 pub(crate) const WANTED_MAX: usize = 4096;
 
-/// A hop that is announced for a destination, and by how many routes.
+/// A hop announced for a destination, and the number of routes that announce it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Wanted {
     pub(crate) target: Target,
     pub(crate) routes: u32,
 }
 
-/// What the kernel is believed to have of us under a key.
+/// The own route that the kernel is believed to have under a key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Actual {
     Absent,
-    /// A route by a nexthop object.
+    /// A route with a nexthop object.
     Object(u32),
     /// A route with hops of its own, sorted.
     Hops(Box<[Hop]>),
-    /// A route of our protocol that leads on in another way.
+    /// A route of our protocol in another form.
     Other,
 }
 
@@ -47,7 +47,7 @@ impl Actual {
         }
     }
 
-    /// How it leads on; nothing, where this program would not have written it.
+    /// Its form; `None` for a form that this program never writes.
     pub(crate) fn via(&self) -> Option<Via> {
         match self {
             Self::Object(id) => Some(Via::Object(*id)),
@@ -69,35 +69,35 @@ impl Actual {
 #[derive(Debug)]
 pub(crate) struct RouteSlot {
     pub(crate) key: RouteKey,
-    /// Hops that are announced; empty when nobody announces the destination.
+    /// The announced hops; empty when the destination is not announced.
     pub(crate) wanted: SmallVec<[Wanted; 1]>,
     pub(crate) actual: Actual,
-    /// Since when the kernel has it so; of no meaning while it has none.
+    /// Since when the kernel has it in this form; meaningless while it has none.
     pub(crate) since: Moment,
-    /// Whether it was not installed then, but found.
+    /// Whether it was found in that form, and not installed.
     pub(crate) was_found: bool,
-    /// In the list of those to be looked at.
+    /// Whether it is in the list of routes to be examined.
     pub(crate) dirty: bool,
-    /// The kernel has what is wanted, as far as is known.
+    /// Whether the kernel has the wanted route, as far as known.
     pub(crate) done: bool,
-    /// Found at start, and its VNI is not complete yet: hops that it has beyond those announced so
-    /// far stay.
+    /// Found at start, while its VNI is not complete yet: hops that it has beyond the announced ones
+    /// stay.
     pub(crate) adopted: bool,
-    /// Seen once where nobody announces it and all is known.
+    /// Whether one dump had it although it is not announced and all routes are known.
     pub(crate) stray: bool,
-    /// Given back.
+    /// Whether the slot was released.
     pub(crate) vacant: bool,
-    /// The last dump that it was seen in.
+    /// The last dump that had it.
     seen: u32,
 }
 
 impl RouteSlot {
-    /// The VNI whose route is installed: of several, the lowest.
+    /// The VNI whose route is installed: the lowest of several.
     pub(crate) fn source(&self) -> Option<Vni> {
         self.wanted.iter().map(|wanted| wanted.target.source).min()
     }
 
-    /// Whether several VNIs announce it.
+    /// Whether several VNIs announce the destination.
     pub(crate) fn is_contested(&self) -> bool {
         let mut sources = self.wanted.iter().map(|wanted| wanted.target.source);
         sources.next().is_some_and(|first| sources.any(|source| source != first))
@@ -114,7 +114,7 @@ pub(crate) struct Routes {
     /// Own routes in the kernel, by table.
     installed: HashMap<u32, u32, RandomState>,
     dump: u32,
-    /// Destinations that somebody announces.
+    /// The number of announced destinations.
     wanted: usize,
 }
 
@@ -136,7 +136,7 @@ impl Routes {
         self.index.find(hash, |&id| self[id].key == *key).copied()
     }
 
-    /// The slot of a key, an empty one when there was none.
+    /// The slot of a key; an empty one if there was none.
     pub(crate) fn find_or_insert(&mut self, key: &RouteKey) -> u32 {
         let hash = self.hasher.hash_one(key);
         if let Some(&id) = self.index.find(hash, |&id| self[id].key == *key) {
@@ -172,9 +172,9 @@ impl Routes {
         id
     }
 
-    /// Gives a slot back that nobody wants and the kernel does not have.
+    /// Releases a slot if its route is neither wanted nor in the kernel.
     ///
-    /// Returns whether it was one.
+    /// Returns whether it was released.
     pub(crate) fn release(&mut self, id: u32) -> bool {
         let slot = &self[id];
         if !slot.wanted.is_empty() || slot.actual != Actual::Absent || slot.dirty {
@@ -188,7 +188,7 @@ impl Routes {
         true
     }
 
-    /// One more route announces a hop. `false` when the destination has as many as it may.
+    /// One more route announces a hop. `false` when the destination has the most hops already.
     pub(crate) fn announce(&mut self, id: u32, target: Target) -> bool {
         let slot = &mut self.slots[id as usize];
         let is_full = slot.wanted.len() == WANTED_MAX;
@@ -216,7 +216,7 @@ impl Routes {
         }
     }
 
-    /// Nobody announces hops any more for which `goes` holds; whether somebody did.
+    /// Withdraws the hops for which `goes` holds; returns whether there were any.
     pub(crate) fn withdraw_of(&mut self, id: u32, goes: impl Fn(&Target) -> bool) -> bool {
         let slot = &mut self.slots[id as usize];
         let before = slot.wanted.len();
@@ -225,7 +225,7 @@ impl Routes {
         slot.wanted.len() < before
     }
 
-    /// Nobody announces anything any more.
+    /// Withdraws all announcements.
     pub(crate) fn withdraw_all(&mut self) {
         for slot in &mut self.slots {
             slot.wanted.clear();
@@ -233,7 +233,7 @@ impl Routes {
         self.wanted = 0;
     }
 
-    /// The kernel has something else now. Returns what it had.
+    /// Sets the kernel's state of a route. Returns the state before.
     pub(crate) fn set_actual(&mut self, id: u32, actual: Actual) -> Actual {
         let slot = &mut self.slots[id as usize];
         let old = std::mem::replace(&mut slot.actual, actual);
@@ -250,7 +250,7 @@ impl Routes {
         self.dump = self.dump.wrapping_add(1).max(1);
     }
 
-    /// A route stands in the dump. False when it did already.
+    /// The dump has a route. `false` when it had the route already.
     pub(crate) fn see(&mut self, id: u32) -> bool {
         let dump = self.dump;
         std::mem::replace(&mut self[id].seen, dump) != dump
@@ -260,17 +260,17 @@ impl Routes {
         self[id].seen == self.dump
     }
 
-    /// Own routes in a table.
+    /// The number of own routes in a table.
     pub(crate) fn installed_in(&self, table: u32) -> u32 {
         self.installed.get(&table).copied().unwrap_or(0)
     }
 
-    /// Own routes in all tables.
+    /// The number of own routes in all tables.
     pub(crate) fn installed(&self) -> usize {
         self.installed.values().map(|&count| count as usize).sum()
     }
 
-    /// Destinations that somebody announces.
+    /// The number of announced destinations.
     pub(crate) fn wanted(&self) -> usize {
         self.wanted
     }

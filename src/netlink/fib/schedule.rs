@@ -10,20 +10,20 @@ use std::time::Duration;
 use crate::ids::Moment;
 
 const PAUSE: Duration = Duration::from_secs(1);
-/// Between queries at everything.
+/// The time between full queries.
 const PERIOD: Duration = Duration::from_secs(60);
-/// Between the tables of a periodic query: changes come first.
+/// The time between the tables of a full query: changes come first.
 const SPREAD: Duration = Duration::from_millis(20);
 
-/// Something to be looked at. In this order: routes mean something only beside the objects that
+/// A query. Sorted in the order of asking: routes are meaningful only beside the objects that
 /// they use.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Query {
     Device,
-    /// The addresses that this host takes packets for.
+    /// The addresses for which this host takes packets.
     OwnAddresses,
     Objects,
-    /// Own objects that events say are deleted: their ids may be in use again.
+    /// Own objects deleted according to events: their ids may be in use again.
     Lost,
     /// A table's routes, whoever installed them.
     Routes(u32),
@@ -58,7 +58,7 @@ impl QuerySchedule {
         Self { due: BTreeMap::new(), asked: BTreeMap::new(), periodic: Moment(0) + PERIOD }
     }
 
-    /// Query now, or when the last query that was asked for is long enough ago.
+    /// Schedules a query now, or some time after the last one that was asked for.
     pub(crate) fn ask(&mut self, query: Query, now: Moment) {
         if self.due.get(&query).is_some_and(|&due| due <= now + PAUSE) {
             return;
@@ -68,13 +68,13 @@ impl QuerySchedule {
         self.at(query, moment);
     }
 
-    /// Query at that moment, or sooner when that is due already.
+    /// Schedules a query at that moment, unless it is due sooner already.
     pub(crate) fn at(&mut self, query: Query, moment: Moment) {
         let due = self.due.entry(query).or_insert(moment);
         *due = moment.min(*due);
     }
 
-    /// Asks for a query at everything when the last such is a while ago. Returns whether it did.
+    /// Schedules a full query when the last one is long enough ago. Returns whether it did.
     pub(crate) fn periodic(&mut self, tables: impl Iterator<Item = u32>, now: Moment) -> bool {
         if now < self.periodic {
             return false;

@@ -18,7 +18,7 @@ use crate::netlink::standing::{
 use crate::wire::{Action, Destination, Installed, Update, Vni};
 
 impl Fib {
-    /// How the routes of each VNI stand that has a table. Walks all routes.
+    /// The state of the routes of each VNI that has a table. Walks all routes.
     pub(crate) fn vnis(&self) -> Vec<KernelVni> {
         let mut all: BTreeMap<Vni, KernelVni> = BTreeMap::new();
         for (&vni, &table) in &self.config.tables {
@@ -30,7 +30,7 @@ impl Fib {
         for id in self.routes.ids() {
             let slot = &self.routes[id];
             let Some(source) = slot.source() else { continue };
-            // Of each VNI the routes; nearly always there is one VNI.
+            // The numbers of routes by VNI; nearly always there is one VNI.
             let mut sources: SmallVec<[(Vni, u64); 1]> = SmallVec::new();
             for wanted in &slot.wanted {
                 let (vni, routes) = (wanted.target.source, u64::from(wanted.routes));
@@ -62,8 +62,8 @@ impl Fib {
         all.into_values().collect()
     }
 
-    /// How the route to a destination stands, and which of `routes`, all of them to it, are no part of it. `None` when the
-    /// VNI has no table.
+    /// The state of the route to a destination, and which of `routes`, which all lead to it, are not part of it. `None`
+    /// when the VNI has no table.
     pub(crate) fn standing(
         &self,
         vni: Vni,
@@ -91,7 +91,7 @@ impl Fib {
         Some(standing)
     }
 
-    /// How a route stands that is wanted. `is_source`: its VNI is the one whose next hops are installed.
+    /// The state of a wanted route. `is_source`: whether the next hops of its VNI are the installed ones.
     fn verdict(&self, id: u32, slot: &RouteSlot, is_source: bool) -> KernelVerdict {
         if let Some(source) = slot.source().filter(|_| !is_source) {
             return KernelVerdict::Shadowed(source);
@@ -108,7 +108,7 @@ impl Fib {
         }
     }
 
-    /// What the kernel has of a route.
+    /// The route that the kernel has.
     fn installed(&self, slot: &RouteSlot, now: Moment) -> Option<InstalledRoute> {
         let underlay = |hop: &Hop| hop.underlay;
         let next_hops = match &slot.actual {
@@ -120,7 +120,7 @@ impl Fib {
         Some(InstalledRoute { next_hops, since: now.since(slot.since), was_found: slot.was_found })
     }
 
-    /// Why a route is no part of what is wanted, if it is none.
+    /// Why a route is not part of the wanted route; `None` if it is part of it.
     fn left_out(&self, route: Route) -> Option<LeftOut> {
         let Route { vni, destination, next_hop } = route;
         let update = Update { action: Action::Add, vni, destination, next_hop };
@@ -139,7 +139,7 @@ impl Fib {
         Some(LeftOut { route, omitted, words })
     }
 
-    /// Whether a destination has as many next hops as it may, and not this one.
+    /// Whether a destination has the most next hops already, without this one.
     fn is_full_without(&self, key: &RouteKey, target: Target) -> bool {
         let slot = self.routes.find(key).map(|id| &self.routes[id]);
         slot.is_some_and(|slot| {

@@ -12,17 +12,17 @@ use crate::netlink::model::{Object, ObjectBody};
 #[derive(Debug, Default)]
 pub(crate) struct Strangers {
     objects: BTreeMap<u32, Object>,
-    /// Not used at the last query.
+    /// The strangers that no route used at the last query.
     unused: BTreeSet<u32>,
 }
 
 impl Strangers {
-    /// A query at all objects begins.
+    /// A query of all objects begins.
     pub(crate) fn begin(&mut self) {
         self.objects.clear();
     }
 
-    /// There is one.
+    /// Adds a stranger.
     pub(crate) fn add(&mut self, object: Object) {
         self.objects.insert(object.id, object);
     }
@@ -31,8 +31,8 @@ impl Strangers {
         self.objects.is_empty()
     }
 
-    /// Those that nobody uses now and nobody used at the last query; they are forgotten here.
-    /// `used`: what routes use, and the members of groups that are no strangers.
+    /// The strangers that no route used at this query and the last one; they are forgotten here.
+    /// `used`: the objects that routes use, and the members of known groups.
     pub(crate) fn unused_again(&mut self, mut used: BTreeSet<u32>) -> Vec<Object> {
         let groups: Vec<_> = used.iter().copied().collect();
         for id in groups {

@@ -11,7 +11,7 @@ use crate::ids::Moment;
 use crate::wire::Vni;
 
 impl Fib {
-    /// The tables of all VNIs from now on. Cost: a look at each route.
+    /// Sets the tables of all VNIs. Cost: a look at each route.
     pub(crate) fn set_tables(&mut self, tables: &BTreeMap<Vni, u32>, now: Moment) {
         let before = &self.config.tables;
         let all = before.keys().chain(tables.keys());
@@ -30,7 +30,7 @@ impl Fib {
         self.refusals.forget(&moved);
         self.leave(&moved, &left);
         self.complete_again();
-        // Routes mean something only beside the objects that they use.
+        // Routes are meaningful only beside the objects that they use.
         self.schedule.at(Query::Objects, now);
         for table in left.iter().chain(&new) {
             self.schedule.at(Query::Routes(*table), now);
@@ -39,7 +39,7 @@ impl Fib {
         self.leaving.retain(|table| !self.tables.contains(table));
     }
 
-    /// Nothing of these VNIs is wanted any more, and nothing at all in these tables.
+    /// Withdraws all routes of these VNIs, and all routes in these tables.
     fn leave(&mut self, moved: &BTreeSet<Vni>, left: &BTreeSet<u32>) {
         for table in left {
             self.adopted.remove(table);
@@ -57,7 +57,7 @@ impl Fib {
         }
     }
 
-    /// Which tables are complete, now that VNIs have others.
+    /// Computes which tables are complete, now that VNIs have others.
     fn complete_again(&mut self) {
         let is_whole =
             |table: &u32| self.config.vnis_of(*table).all(|vni| self.known.contains(&vni));

@@ -7,21 +7,21 @@ use crate::wire::Flaw;
 /// Why a next hop can't be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Unusable {
-    /// Nobody can send to its address.
+    /// No packet can be sent to its address.
     Flaw(Flaw),
     /// It is an IPv4 address.
     Ipv4,
-    /// Its VNI needs more bits than a packet has for it.
+    /// Its VNI has more bits than a packet has room for.
     TargetVni,
-    /// It is this host.
+    /// It is an address of this host.
     OwnAddress,
 }
 
-/// How many there are.
+/// The number of reasons.
 pub(crate) const KINDS: usize = Flaw::ALL.len() + 3;
 
 impl Unusable {
-    /// All of them, in order.
+    /// All reasons, in order.
     pub(super) const ALL: [Self; KINDS] = {
         let [a, b, c, d, e] = Flaw::ALL;
         [
@@ -36,7 +36,7 @@ impl Unusable {
         ]
     };
 
-    /// Its place in [`Self::ALL`].
+    /// The index in [`Self::ALL`].
     pub(super) fn index(self) -> usize {
         Self::ALL.iter().position(|other| *other == self).unwrap_or(0)
     }

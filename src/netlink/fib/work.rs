@@ -2,7 +2,7 @@
 
 use crate::netlink::model::Request;
 
-/// What the requests of a round are about.
+/// The subject of a round's requests.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) enum WorkStage {
     #[default]
@@ -15,10 +15,10 @@ pub(super) enum WorkStage {
 #[derive(Default, Debug)]
 pub(crate) struct Work {
     pub(super) stage: WorkStage,
-    /// What is under way, and the route or object that each is about.
+    /// The requests under way; `about` has the route or object of each.
     pub(crate) requests: Vec<Request>,
     pub(super) about: Vec<u32>,
-    /// Routes that wait for their objects.
+    /// Requests of routes that wait for their objects; `routes_about` has the route of each.
     pub(super) routes: Vec<Request>,
     pub(super) routes_about: Vec<u32>,
 }

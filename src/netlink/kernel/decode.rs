@@ -22,8 +22,8 @@ use crate::netlink::model::{Abilities, Hop, KernelRoute, Object, ObjectBody, Rou
 use crate::wire::{Destination, IpVersion};
 
 /// A route of either IP version (`rtmsg`). `None` for other families, for cached clones, and for
-/// routes of some packets only (TOS, source prefix): they stand beside the key's route, not in its
-/// place.
+/// routes of some packets only (TOS, source prefix): they stand beside the route of the key, and do
+/// not replace it.
 pub(super) fn route(payload: &[u8]) -> Option<KernelRoute> {
     let [family, length, source_length, tos, table, protocol, _scope, kind] = take(payload, 0)?;
     let flags = u32_at(payload, 8)?;
@@ -47,7 +47,7 @@ pub(super) fn route(payload: &[u8]) -> Option<KernelRoute> {
     for (kind, value) in Attributes(payload.get(12..)?) {
         match kind {
             libc::RTA_DST => key.destination = destination(version, value, length)?,
-            // For tables past 255 the header doesn't tell the truth.
+            // The header cannot hold table numbers above 255.
             libc::RTA_TABLE => key.table = u32_at(value, 0)?,
             libc::RTA_PRIORITY => key.metric = u32_at(value, 0)?,
             libc::RTA_OIF => way.device = u32_at(value, 0)?,
@@ -56,7 +56,7 @@ pub(super) fn route(payload: &[u8]) -> Option<KernelRoute> {
             RTA_ENCAP_TYPE => way.encap_type = u16_at(value, 0)?,
             RTA_ENCAP => way.encap = Some(value),
             RTA_NH_ID => object = Some(u32_at(value, 0)?),
-            // A route that expires by itself is none of this program's.
+            // This program never writes a route that expires.
             libc::RTA_CACHEINFO => foreign |= u32_at(value, 8) != Some(0),
             RTA_PREF => foreign |= value != [0],
             _ => foreign = true,
@@ -69,14 +69,14 @@ pub(super) fn route(payload: &[u8]) -> Option<KernelRoute> {
     };
     let via = match object {
         _ if foreign => Via::Foreign,
-        // The hops that an object stands for may come along; they are the object's.
+        // The dump may repeat the hops of the object.
         Some(id) => Via::Object(id),
         None => hops().map_or(Via::Foreign, Via::Hops),
     };
     Some(KernelRoute { key, protocol, via })
 }
 
-/// What the host takes packets for, by a route of its table `local`.
+/// The address or prefix for which the host takes packets, from a route of its table `local`.
 pub(super) fn own_address(payload: &[u8]) -> Option<Destination> {
     let [.., kind] = take::<8>(payload, 0)?;
     let key = route(payload)?.key;
@@ -145,7 +145,7 @@ impl Way<'_> {
             match kind {
                 LWTUNNEL_IP6_ID => encap_id = take(value, 0).map(u64::from_be_bytes),
                 LWTUNNEL_IP6_DST => underlay = take::<16>(value, 0).map(Ipv6Addr::from),
-                // The kernel shows source, hop limit, traffic class and flags; nobody set them.
+                // The kernel shows source, hop limit, traffic class and flags; all zero if they were not set.
                 _ if value.iter().all(|byte| *byte == 0) => {}
                 _ => return None,
             }
@@ -201,13 +201,13 @@ pub(super) struct Link<'a> {
     pub(super) name: &'a str,
     pub(super) up: bool,
     pub(super) abilities: Abilities,
-    /// What kind of virtual device it is; empty for others.
+    /// The kind of a virtual device; empty for other devices.
     pub(super) kind: &'a str,
     /// Attributes that depend on the kind.
     pub(super) data: &'a [u8],
 }
 
-/// `None` for what is told of a device as a port of a bridge.
+/// `None` for a message about a device as a port of a bridge.
 pub(super) fn link(payload: &[u8]) -> Option<Link<'_>> {
     let [family] = take(payload, 0)?;
     if family != AF_UNSPEC {
@@ -238,7 +238,7 @@ pub(super) fn link(payload: &[u8]) -> Option<Link<'_>> {
     Some(link)
 }
 
-/// Whether a device has IPv6 (`IFLA_AF_SPEC`): it is there for IPv6, and IPv6 is not disabled on it.
+/// Whether a device has IPv6 (`IFLA_AF_SPEC`): the attribute is there, and IPv6 is not disabled on the device.
 fn has_ipv6(families: &[u8]) -> bool {
     let settings = Attributes(families)
         .find(u16::from(AF_INET6))

@@ -17,7 +17,7 @@ use crate::netlink::model::{Device, TunnelKind};
 const NAME_MAX: usize = 15;
 
 impl Kernel {
-    /// The device of a name; `None` when there is none.
+    /// The device with a name; `None` when there is none.
     pub(crate) fn device(&mut self, name: &str) -> io::Result<Option<Device>> {
         if name.is_empty() || name.len() > NAME_MAX || name.contains('\0') {
             return Ok(None);
@@ -49,7 +49,7 @@ impl Kernel {
     }
 }
 
-/// Kinds of devices that the kernel takes routes with an encapsulation for, beside those that are known to serve.
+/// Further kinds of devices for which the kernel takes routes with an encapsulation.
 const OTHERS: [&str; 11] = [
     "dummy",
     "geneve",
@@ -63,15 +63,15 @@ const OTHERS: [&str; 11] = [
     "vti6",
     "wireguard",
 ];
-/// Those of them that carry a VNI.
+/// The kinds in [`OTHERS`] that carry a VNI.
 const CARRY_VNI: [&str; 1] = ["geneve"];
 
-/// What sort of tunnel a device is, with one sentence about packets that will get lost if there are such; or one
-/// sentence that says why it can't serve. Both say what would serve.
+/// The sort of tunnel that a device is, with a sentence about packets that will get lost, if any; or a sentence that
+/// says why it can't serve. Both sentences name a device that would serve.
 pub(super) fn tunnel_kind(link: &Link<'_>) -> Result<(TunnelKind, Option<String>), String> {
     use TunnelKind::{Ip6Tnl, VxlanGpe};
     let name = link.name;
-    // Nobody can delete a network card to make a tunnel of its name.
+    // A user can't delete a network card to make a tunnel with its name.
     let made = if link.kind.is_empty() { "overlay-tun" } else { name };
     let ip6tnl = format!("`ip link add {made} type ip6tnl mode any external`");
     let vxlan = format!("`ip link add {made} type vxlan external dstport 4790 gpe udp6zerocsumrx`");

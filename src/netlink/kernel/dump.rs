@@ -19,14 +19,14 @@ use super::uapi::{RTM_GETNEXTHOP, RTM_GETROUTE, RTM_NEWNEXTHOP, RTM_NEWROUTE};
 use crate::netlink::model::{KernelRoute, OWN_ADDRESSES, Object, Via};
 use crate::wire::{Destination, IpVersion};
 
-/// How often a list is read that changes meanwhile.
+/// How often to read a list that changes meanwhile.
 const TRIES: usize = 5;
 
 impl Kernel {
-    /// The routes of a table, of both IP versions; of one protocol, or of any. None where there is
+    /// The routes of a table, of both IP versions; of one protocol, or of all. Empty if there is
     /// no such table.
     ///
-    /// Every (key, protocol) comes once: as [`Via::Foreign`], should the kernel hold several.
+    /// Every (key, protocol) comes once: as [`Via::Foreign`], if the kernel has several such routes.
     pub(crate) fn routes(
         &mut self,
         table: u32,
@@ -44,7 +44,7 @@ impl Kernel {
             });
             match found {
                 Ok(found) => routes.extend(found),
-                // Tables come and go with their routes.
+                // A table exists only while it has routes.
                 Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
                 Err(error) => return Err(error),
             }
@@ -52,7 +52,7 @@ impl Kernel {
         Ok(once_each(routes))
     }
 
-    /// The IPv6 addresses and prefixes that this host takes packets for.
+    /// The IPv6 addresses and prefixes for which this host takes packets.
     pub(crate) fn own_addresses(&mut self) -> io::Result<Vec<Destination>> {
         let body = routes_of(IpVersion::V6, OWN_ADDRESSES, 0);
         self.list(RTM_GETROUTE, &body, |message| decode::own_address(message.payload))
@@ -71,7 +71,7 @@ impl Kernel {
         Ok(once_each(routes))
     }
 
-    /// The nexthop objects that routes of other tables than these use.
+    /// The nexthop objects used by routes of tables other than these.
     pub(crate) fn objects_used_beside(
         &mut self,
         tables: &BTreeSet<u32>,
@@ -101,7 +101,7 @@ impl Kernel {
         Ok(objects)
     }
 
-    /// Those of these nexthop objects that exist.
+    /// Those nexthop objects with these ids that exist.
     pub(crate) fn objects_by_id(&mut self, ids: &[u32]) -> io::Result<Vec<Object>> {
         let mut objects = Vec::new();
         for &id in ids {
@@ -117,7 +117,7 @@ impl Kernel {
         Ok(objects)
     }
 
-    /// Whether the kernel has nexthop objects: 5.3 is the first that does.
+    /// Whether the kernel has nexthop objects: Linux has them since 5.3.
     pub(crate) fn supports_objects(&mut self) -> io::Result<bool> {
         match self.socket.ask(RTM_GETNEXTHOP, &NexthopMessage::by_id(u32::MAX), |_| ()) {
             Ok(()) => Ok(true),

@@ -26,11 +26,11 @@ use crate::wire::IpVersion;
 
 /// The gateway of an IPv6 hop that stands beside others.
 ///
-/// The kernel takes no hop without a gateway in an IPv6 multipath route. It never asks a tunnel
-/// device where this address is.
+/// The kernel takes no hop without a gateway in an IPv6 multipath route. It never resolves this address on a tunnel
+/// device.
 pub(super) const IPV6_GATEWAY: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 
-/// Hops of one route, and members of one group.
+/// The most hops of one route, and members of one group.
 const HOPS_MAX: usize = 256;
 
 /// Appends a message to a buffer whose messages start at multiples of 4.
@@ -54,7 +54,7 @@ pub(super) fn ask_for_ack(buffer: &mut [u8], start: usize) {
     }
 }
 
-/// Appends a request, or says why the kernel needn't be asked.
+/// Appends a request, or returns an error without asking the kernel.
 pub(super) fn request(
     buffer: &mut Vec<u8>,
     number: u32,
@@ -86,7 +86,7 @@ fn set_route(key: &RouteKey, protocol: u8, via: &Via) -> Result<RouteMessage, Ke
         Via::Object(id) => attributes.push(RouteAttribute::NhId(*id)),
         Via::Hops(hops) => match hops.as_slice() {
             [] => return Err(refused(libc::EINVAL, "the route has no hop")),
-            // The only way in which the kernel takes a single IPv6 hop without a gateway.
+            // The kernel takes a single IPv6 hop without a gateway only in this form.
             [hop] => {
                 attributes.push(RouteAttribute::Oif(hop.device));
                 attributes.extend(encapsulation(hop));
@@ -105,8 +105,8 @@ fn set_route(key: &RouteKey, protocol: u8, via: &Via) -> Result<RouteMessage, Ke
     Ok(message)
 }
 
-/// Matches only what `protocol` installed, and only what leads on by `via`, if that is given. For IPv4 the kernel
-/// takes metric 0 for any.
+/// Matches only a route of `protocol`, and only one with the form `via`, if that is given. For IPv4 the kernel
+/// takes metric 0 for any metric.
 fn delete_route(
     key: &RouteKey,
     protocol: u8,
@@ -121,7 +121,7 @@ fn delete_route(
     Ok(message)
 }
 
-/// A unicast route of universe scope: where it lies, not where it leads.
+/// A unicast route of universe scope: its key, without its hops.
 fn route(key: &RouteKey, protocol: u8) -> RouteMessage {
     fn finish<T>(builder: RouteMessageBuilder<T>, key: &RouteKey, protocol: u8) -> RouteMessage {
         builder
@@ -162,7 +162,7 @@ fn encapsulation(hop: &Hop) -> [RouteAttribute; 2] {
     [RouteAttribute::EncapType(RouteLwEnCapType::Ip6), RouteAttribute::Encap(tunnel(hop).into())]
 }
 
-/// What `encap ip6 id ID dst ADDRESS` sends: hop limit, source and traffic class are the device's.
+/// The attributes of `encap ip6 id ID dst ADDRESS`: hop limit, source and traffic class are the device's.
 fn tunnel(hop: &Hop) -> [RouteLwTunnelEncap; 2] {
     [
         RouteLwTunnelEncap::Ip6(RouteIp6Tunnel::Id(hop.encap_id)),
@@ -208,7 +208,7 @@ fn refused(errno: i32, text: &str) -> KernelError {
     KernelError { errno, text: text.to_owned() }
 }
 
-/// A message about nexthop objects (`nhmsg`), which the netlink crates don't have.
+/// A message about nexthop objects (`nhmsg`), which the netlink crates lack.
 #[derive(Debug)]
 pub(super) struct NexthopMessage {
     family: u8,
@@ -217,12 +217,12 @@ pub(super) struct NexthopMessage {
 }
 
 impl NexthopMessage {
-    /// About all objects.
+    /// A question about all objects.
     pub(super) fn all() -> Self {
         Self { family: AF_UNSPEC, protocol: 0, attributes: Vec::new() }
     }
 
-    /// About one.
+    /// A question about one object.
     pub(super) fn by_id(id: u32) -> Self {
         let mut message = Self::all();
         message.attribute(NHA_ID, id.to_ne_bytes().into());
@@ -246,7 +246,7 @@ impl Emitable for NexthopMessage {
     }
 }
 
-/// Asks for the routes of a table; of one protocol, when it isn't 0.
+/// A question about the routes of a table; of one protocol, unless `protocol` is 0.
 pub(super) fn routes_of(version: IpVersion, table: u32, protocol: u8) -> RouteMessage {
     let mut message = RouteMessage::default();
     message.header.address_family = match version {

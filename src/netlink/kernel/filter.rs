@@ -8,12 +8,12 @@ use std::os::fd::AsFd;
 
 use socket2::{SockFilter, SockRef};
 
-/// Where a netlink message says who asked for what it tells (`nlmsg_pid`).
+/// The offset of the requester's port id in a netlink message (`nlmsg_pid`).
 const REQUESTER: u32 = 12;
 
-/// Drops what the socket of port id `port` asked for, on a socket that listens.
+/// Makes a listening socket drop events caused by requests of the socket with port id `port`.
 pub(super) fn leave_out(socket: &impl AsFd, port: u32) -> io::Result<()> {
-    // Filters read big endian, netlink is native.
+    // Filters read big endian; netlink has native byte order.
     let port = u32::from_be_bytes(port.to_ne_bytes());
     SockRef::from(socket).attach_filter(&[
         filter(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, REQUESTER),
@@ -23,8 +23,8 @@ pub(super) fn leave_out(socket: &impl AsFd, port: u32) -> io::Result<()> {
     ])
 }
 
-/// One instruction; `skip`: how many to leave out when a comparison holds.
+/// One instruction; `skip`: how many instructions to skip when a comparison holds.
 fn filter(code: u32, skip: u8, value: u32) -> SockFilter {
-    // Codes are sixteen bits; the library has them wider.
+    // Codes have sixteen bits; the library's constants are wider.
     SockFilter::new(u16::try_from(code).unwrap_or(0), skip, 0, value)
 }

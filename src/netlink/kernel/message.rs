@@ -15,14 +15,14 @@ pub(super) struct NetlinkMessage<'a> {
     pub(super) kind: u16,
     pub(super) flags: u16,
     pub(super) sequence: u32,
-    /// Of the socket that asked; for an event, of the one that made the change; 0 is the kernel.
+    /// The port id of the asking socket; for an event, of the socket that made the change; 0 is the kernel.
     pub(super) port: u32,
     pub(super) payload: &'a [u8],
 }
 
 impl<'a> NetlinkMessage<'a> {
-    /// The answer in an acknowledgement: 0 or an errno, and the kernel's words. `None` when this is
-    /// none.
+    /// The result in an acknowledgement: 0 or an errno, and the kernel's words. `None` for other
+    /// messages.
     pub(super) fn answer(&self) -> Option<(i32, Option<&'a str>)> {
         if self.kind != NLMSG_ERROR {
             return None;
@@ -35,7 +35,7 @@ impl<'a> NetlinkMessage<'a> {
         if self.flags & NLM_F_ACK_TLVS == 0 {
             return None;
         }
-        // The refused message comes back, whole or only its header, before the attributes.
+        // The refused message precedes the attributes, whole or only its header.
         let echoed = if self.flags & NLM_F_CAPPED == 0 {
             usize::try_from(u32_at(self.payload, 4)?).ok()?.checked_next_multiple_of(4)?
         } else {
@@ -73,7 +73,7 @@ impl<'a> Iterator for Messages<'a> {
 pub(super) struct Attributes<'a>(pub(super) &'a [u8]);
 
 impl<'a> Attributes<'a> {
-    /// The value of the first of a type.
+    /// The value of the first attribute of a type.
     pub(super) fn find(mut self, kind: u16) -> Option<&'a [u8]> {
         self.find_map(|(found, value)| (found == kind).then_some(value))
     }

@@ -22,10 +22,10 @@ use super::uapi::{
 use super::{decode, filter};
 use crate::netlink::model::KernelEvent;
 
-/// Bytes of events that may wait in the kernel, by its own account of memory.
+/// The most bytes of events that may wait in the kernel, by its own account of memory.
 const BUFFER: usize = 4 * 1024 * 1024;
 
-/// Datagrams read in one go: other tasks want to run as well.
+/// The most datagrams read in one go: other tasks want to run as well.
 const ROUND: usize = 256;
 
 /// Listens to the kernel.
@@ -37,7 +37,7 @@ pub(crate) struct KernelMonitor {
 
 impl KernelMonitor {
     /// A socket in the network namespace of this thread, which must be inside a tokio runtime.
-    /// What the socket of port id `own_port` changes is left out.
+    /// Leaves out changes made through the socket of port id `own_port`.
     pub(crate) fn open(own_port: u32) -> io::Result<Self> {
         Self::with_buffer(own_port, BUFFER)
     }
@@ -54,7 +54,7 @@ impl KernelMonitor {
             socket.add_membership(group)?;
         }
         match socket.add_membership(libc::RTNLGRP_NEXTHOP) {
-            // A kernel without nexthop objects.
+            // The kernel has no nexthop objects.
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
             other => other?,
         }
@@ -78,12 +78,12 @@ impl KernelMonitor {
             if !events.is_empty() {
                 return Ok(events);
             }
-            // What says nothing could keep this busy for long.
+            // Datagrams without an event could keep this loop busy for long.
             tokio::task::yield_now().await;
         }
     }
 
-    /// Adds the events of the datagram that was read, if one was. False when there was none.
+    /// Adds the events of the datagram that was read, if any. `false` when there was none.
     fn understand(&self, read: io::Result<()>, events: &mut Vec<KernelEvent>) -> io::Result<bool> {
         match read {
             Ok(()) => {
@@ -101,11 +101,11 @@ impl KernelMonitor {
     }
 }
 
-/// `None` for own changes and for whatever can't be understood.
+/// `None` for own changes and for messages that can't be understood.
 fn event(message: NetlinkMessage<'_>, own_port: u32) -> Option<KernelEvent> {
     let payload = message.payload;
     match message.kind {
-        // From before the filter was there.
+        // An own change made before the filter was set.
         _ if message.port == own_port => None,
         RTM_NEWLINK => {
             let link = decode::link(payload)?;

@@ -9,10 +9,10 @@ use super::encode;
 use super::socket::RequestSocket;
 use crate::netlink::model::{KernelError, Request};
 
-/// Messages of one batch: all of them can be refused without filling the receive buffer.
+/// The most messages of one batch: if all are refused, the receive buffer has room for the refusals.
 const BATCH: usize = 256;
 
-/// Bytes of one batch: below the usual send buffer of 208 KiB.
+/// The most bytes of one batch: below the usual send buffer of 208 KiB.
 const BATCH_BYTES: usize = 64 * 1024;
 
 /// Asks the kernel, and waits for its answers.
@@ -28,17 +28,17 @@ impl Kernel {
         Ok(Self { socket: RequestSocket::open()?, buffer: Vec::with_capacity(2 * BATCH_BYTES) })
     }
 
-    /// What own changes are known by to a [`super::KernelMonitor`].
+    /// The port id that marks own changes for a [`super::KernelMonitor`].
     pub(crate) fn port(&self) -> u32 {
         self.socket.port()
     }
 
-    /// Makes changes in their order and says of each what became of it: as many results as
+    /// Makes changes in their order and returns the result of each: as many results as
     /// requests.
     ///
     /// Does not wait: the kernel carries out a request while it is sent, so its answers are there
-    /// when sending returns. An error says that it could not be asked or that answers were lost:
-    /// then everything must be looked at again.
+    /// when sending returns. An error means that the kernel could not be asked or that answers were lost:
+    /// then everything must be queried again.
     pub(crate) fn apply(
         &mut self,
         requests: &[Request],
@@ -55,8 +55,8 @@ impl Kernel {
             };
             match sent {
                 Ok(()) => {}
-                // Nothing of a datagram that is too large for the socket or for the kernel's memory
-                // was carried out.
+                // The kernel carries out no request of a datagram that is too large for the socket or for the
+                // kernel's memory.
                 Err(error) if is_too_large(&error) && batch.results.len() > 1 => {
                     most = batch.results.len() / 2;
                     continue;
@@ -91,8 +91,8 @@ impl Kernel {
             }
             batch.results.push(result);
         }
-        // The answer to the last message ends the batch. The others only tell when they are
-        // refused: more answers than the socket has room for would be lost.
+        // The answer to the last message ends the batch. Of the others only refusals are answered: more
+        // answers than the socket has room for would be lost.
         encode::ask_for_ack(&mut self.buffer, start_of_last);
         batch
     }
@@ -106,7 +106,7 @@ impl Kernel {
                 let Some((errno, words)) = message.answer() else { continue };
                 let index = usize::try_from(message.sequence.wrapping_sub(batch.first));
                 let result = index.ok().and_then(|index| batch.results.get_mut(index));
-                // Answers to an earlier call that was given up have no place here.
+                // Ignores answers to an earlier call that was given up.
                 let Some(result) = result else { continue };
                 if errno != 0 {
                     *result = Err(refusal(errno, words));
@@ -120,12 +120,12 @@ impl Kernel {
     }
 }
 
-/// What was sent together.
+/// Requests sent together.
 #[derive(Debug)]
 struct Batch {
     /// The first request's sequence number; the others' follow.
     first: u32,
-    /// That of the last message, if any was sent.
+    /// The sequence number of the last message, if any was sent.
     last: Option<u32>,
     results: Vec<Result<(), KernelError>>,
 }

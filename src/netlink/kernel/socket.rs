@@ -26,7 +26,7 @@ pub(super) const DATAGRAM: usize = 64 * 1024;
 /// Room for answers: 256 refusals with the kernel's words are below 512 KiB of its memory.
 const ANSWERS: usize = 1024 * 1024;
 
-/// How long an answer may take that should have been there already.
+/// How long to wait for an answer that should have been there already.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
@@ -34,16 +34,16 @@ pub(super) struct RequestSocket {
     pub(super) socket: Socket,
     port: u32,
     next_number: u32,
-    /// Answers to something given up may still come.
+    /// Whether answers to an abandoned request may still come.
     stale: bool,
     datagram: Vec<u8>,
 }
 
-/// How a dump went.
+/// The result of a dump.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Dump {
     Consistent,
-    /// Something changed meanwhile, and the kernel says that the dump may be wrong.
+    /// Routes or objects changed meanwhile, and the kernel says that the dump may be wrong.
     Interrupted,
 }
 
@@ -53,7 +53,7 @@ impl RequestSocket {
         let port = connect(&mut socket)?;
         socket.set_ext_ack(true)?;
         socket.set_cap_ack(true)?;
-        // Kernels before 4.20 don't filter dumps; whoever reads them filters again.
+        // Kernels before 4.20 don't filter dumps; the readers of a dump filter it again.
         drop(socket.set_netlink_get_strict_chk(true));
         enlarge(&socket, ANSWERS)?;
         set_socket_timeout(socket.as_fd(), Timeout::Recv, Some(PATIENCE))?;
@@ -88,7 +88,7 @@ impl RequestSocket {
 
     /// The messages of one datagram.
     ///
-    /// After an error the answers are in doubt; those that still come are discarded later.
+    /// After an error the answers are in doubt; late ones are discarded later.
     pub(super) fn receive(&mut self) -> io::Result<Messages<'_>> {
         if let Err(error) = receive(&self.socket, &mut self.datagram, 0) {
             self.stale = true;
@@ -102,7 +102,7 @@ impl RequestSocket {
         Ok(Messages(&self.datagram))
     }
 
-    /// Asks one question whose answer is one message, and reads that.
+    /// Asks a question whose answer is one message, and reads the answer.
     pub(super) fn ask<T>(
         &mut self,
         kind: u16,
@@ -122,7 +122,7 @@ impl RequestSocket {
         }
     }
 
-    /// Asks for a list, and hands over its messages.
+    /// Asks for a list, and hands over each of its messages.
     pub(super) fn dump(
         &mut self,
         kind: u16,
@@ -138,7 +138,7 @@ impl RequestSocket {
                     dump = Dump::Interrupted;
                 }
                 match message.kind {
-                    // What went wrong at the start or on the way stands at the end.
+                    // An error at the start or on the way comes at the end.
                     NLMSG_DONE | NLMSG_ERROR => {
                         return match take(message.payload, 0).map_or(0, i32::from_ne_bytes) {
                             0 => Ok(dump),
@@ -152,7 +152,7 @@ impl RequestSocket {
         }
     }
 
-    /// Reads to the end what nobody waits for any more: the kernel refuses a dump while another is
+    /// Reads abandoned answers to the end: the kernel refuses a dump while another is
     /// under way.
     fn discard(&mut self) -> io::Result<()> {
         loop {
@@ -185,14 +185,14 @@ fn one(kind: u16, flags: u16, number: u32, body: &impl Emitable) -> Vec<u8> {
     bytes
 }
 
-/// Connects a socket to the kernel: it takes nothing from other processes then. Its port id.
+/// Connects a socket to the kernel: then it takes nothing from other processes. Returns its port id.
 pub(super) fn connect(socket: &mut Socket) -> io::Result<u32> {
     let port = socket.bind_auto()?.port_number();
     socket.connect(&SocketAddr::new(0, 0))?;
     Ok(port)
 }
 
-/// Gives a socket a larger receive buffer: past the system's limit where this process may.
+/// Gives a socket a larger receive buffer: beyond the system's limit if this process may.
 pub(super) fn enlarge(socket: &Socket, bytes: usize) -> io::Result<()> {
     if set_socket_recv_buffer_size_force(socket.as_fd(), bytes).is_err() {
         set_socket_recv_buffer_size(socket.as_fd(), bytes)?;
@@ -215,7 +215,7 @@ pub(super) fn receive(socket: &Socket, datagram: &mut Vec<u8>, flags: i32) -> io
     }
 }
 
-/// Whether the kernel dropped what the socket had no room for.
+/// Whether the kernel dropped messages for which the socket had no room.
 pub(super) fn is_overrun(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENOBUFS)
 }

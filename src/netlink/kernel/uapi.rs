@@ -31,7 +31,7 @@ pub(super) const NHA_GROUP_TYPE: u16 = 3;
 pub(super) const NHA_OIF: u16 = 5;
 pub(super) const NHA_ENCAP_TYPE: u16 = 7;
 pub(super) const NHA_ENCAP: u16 = 8;
-/// From here on: counters and flags that say nothing of where packets go.
+/// The attributes from this one on are counters and flags that do not affect where packets go.
 pub(super) const NHA_OP_FLAGS: u16 = 14;
 
 // linux/lwtunnel.h

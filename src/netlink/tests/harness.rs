@@ -104,7 +104,7 @@ impl<'a> Leaf<'a> {
         self.client = Some(NetlinkClient::start(self.config.clone()).unwrap());
     }
 
-    /// Ends the client and starts one that is told something else.
+    /// Ends the client and starts one with another configuration.
     pub(super) fn reconfigure(&mut self, config: NetlinkConfig) {
         self.config = config;
         self.restart();

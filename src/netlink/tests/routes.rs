@@ -90,7 +90,7 @@ fn the_mode_may_change_over_a_restart() {
 fn a_foreign_route_stays_and_ours_comes_when_it_goes() {
     for mode in [Mode::Objects, Mode::Inline] {
         for (family, prefix) in [("-4", A), ("-6", B)] {
-            // IPv6 shows its default metric.
+            // Without a metric, `ip` would show the default metric of IPv6 routes.
             leaf(NetlinkConfig { mode, metric: 50, ..config() }, |leaf| {
                 let foreign = format!("{prefix} table {TABLE} metric 50 proto static");
                 leaf.namespace.ip(&format!("{family} route add unreachable {foreign}"));
@@ -149,7 +149,7 @@ fn a_group_may_have_as_many_hops_as_are_used() {
         let routes: Vec<_> = (1..=140).flat_map(|hop| [route(A, hop), route(B, hop)]).collect();
         leaf.add(&routes);
         assert_eq!(leaf.nexthops().len(), 129);
-        // Dumps show them whole: nothing is to be done after a restart.
+        // Dumps show them whole: a restart makes no request.
         leaf.restart();
         leaf.add(&routes);
         leaf.complete();

@@ -41,7 +41,7 @@ fn a_hundred_thousand_routes_come_stay_and_go() {
         let status = leaf.status();
         assert_eq!((status.installed, status.objects), (100_000, 1000));
 
-        // More is deleted at once than a monitor can take in.
+        // Deletes more routes at once than a monitor can take in.
         let mut other = Kernel::open().unwrap();
         let deletions: Vec<_> = routes.iter().map(deletion).collect();
         for result in other.apply(&deletions).unwrap() {

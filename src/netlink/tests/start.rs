@@ -51,7 +51,7 @@ fn a_process_that_may_not_change_routes_is_told_so() {
         let set = rustix::thread::capabilities(None).unwrap();
         let mut fewer = set;
         fewer.effective.remove(rustix::thread::CapabilitySet::NET_ADMIN);
-        // Of this thread only, and of the one that it starts.
+        // This takes the capability from this thread and from the thread that it starts.
         rustix::thread::set_capabilities(None, fewer).unwrap();
         let (error, words) = refused(config());
         rustix::thread::set_capabilities(None, set).unwrap();
@@ -125,7 +125,7 @@ fn leaves_with_tables_of_their_own_leave_each_other_alone() {
         let routes = [route(A, 1), route(A, 2), route(B, 1)];
         a.add(&routes);
         let tables = BTreeMap::from([(Vni(100), 2100), (Vni(200), 2200)]);
-        // The same hops in the same VNIs, so that their objects look alike.
+        // The same hops in the same VNIs, so that the objects of both leaves look alike.
         let mut b = Leaf::new(a.namespace, NetlinkConfig { tables, cleanup: true, ..config() });
         b.complete();
         b.add(&routes);
@@ -157,7 +157,7 @@ fn a_leaf_that_cleans_up_beside_a_new_one_of_its_tables_leaves_that_one_whole() 
         let mut new = Leaf::new(old.namespace, config());
         new.add(early);
         new.complete();
-        // By objects that the other does not know.
+        // Through objects that the other leaf does not know.
         old.add(late);
         new.add(late);
         old.stop();

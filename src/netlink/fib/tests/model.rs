@@ -14,20 +14,20 @@ use crate::wire::{Destination, IpVersion};
 pub(super) struct Model {
     /// The tunnel device's index, while there is one, and whether it is up.
     pub(super) device: Option<(u32, bool)>,
-    /// Routes of all protocols: one per key, as nobody appends.
+    /// Routes of all protocols: one per key, as no program appends routes.
     pub(super) routes: BTreeMap<RouteKey, (u8, Via)>,
     pub(super) objects: BTreeMap<u32, Object>,
-    /// Requests refused for no reason, counted down: (skip so many, then refuse so many).
+    /// Requests to be refused, counted down: (skip so many, then refuse so many).
     pub(super) refuse: (usize, usize),
     /// Whether the device is one that carries no VNI.
     pub(super) ip6tnl: bool,
-    /// The addresses and prefixes that the host takes packets for.
+    /// The addresses and prefixes for which the host takes packets.
     pub(super) own: Vec<Destination>,
     /// Whether the device has no IPv6.
     pub(super) no_ipv6: bool,
-    /// By how much its MTU is not 1400.
+    /// The difference between its MTU and 1400.
     pub(super) more_mtu: u32,
-    /// What a monitor tells.
+    /// The events for a monitor.
     pub(super) events: Vec<KernelEvent>,
     /// Requests so far.
     pub(super) log: Vec<Request>,
@@ -72,7 +72,7 @@ impl Model {
         }
     }
 
-    /// IPv6 comes to the device, or leaves it: routes and objects stay.
+    /// The device gets or loses IPv6: routes and objects stay.
     pub(super) fn set_ipv6(&mut self, has_it: bool) {
         self.no_ipv6 = !has_it;
         let key = key(255, "ff00::/8");
@@ -132,7 +132,7 @@ impl Model {
         hops
     }
 
-    /// One request, by the program under test.
+    /// Carries out one request of the program under test.
     pub(super) fn request(&mut self, request: &Request) -> Result<(), KernelError> {
         self.log.push(request.clone());
         match &mut self.refuse {
@@ -236,7 +236,7 @@ impl Model {
         Ok(())
     }
 
-    /// An object goes, with whatever uses it. IPv4 routes go without an event.
+    /// An object goes, and with it its users. IPv4 routes go without an event.
     fn lose_object(&mut self, id: u32) {
         self.objects.remove(&id);
         let using = |via: &Via| *via == Via::Object(id);
@@ -272,7 +272,7 @@ impl Model {
         }
     }
 
-    /// Somebody deletes an object by hand.
+    /// A user deletes an object by hand.
     pub(super) fn delete_object(&mut self, id: u32) {
         if self.objects.contains_key(&id) {
             self.lose_object(id);
@@ -280,12 +280,12 @@ impl Model {
         }
     }
 
-    /// Somebody deletes a route by hand.
+    /// A user deletes a route by hand.
     pub(super) fn delete_route(&mut self, key: RouteKey) {
         self.lose_route(key, true);
     }
 
-    /// Somebody installs or replaces a route by hand.
+    /// A user installs or replaces a route by hand.
     pub(super) fn set_by_hand(&mut self, key: RouteKey, protocol: u8, via: Via) {
         self.routes.insert(key, (protocol, via));
         self.events.push(KernelEvent::RouteSet { key, protocol });

@@ -44,7 +44,7 @@ fn what_an_earlier_run_left_in_a_table_goes_when_no_vni_has_it_any_more() {
 fn what_is_found_in_a_new_table_stays_until_its_vni_is_complete() {
     let mut world = World::new(true);
     world.add(&[route(200, A, 2), route(200, B, 2)]);
-    // As an earlier run with other tables would have left it.
+    // A route that an earlier run with other tables could have left.
     let hop = Hop { underlay: underlay(2), encap_id: 200, device: DEVICE };
     for destination in [A, B] {
         let there = (OURS, Via::Hops([hop].into_iter().collect()));

@@ -41,14 +41,14 @@ fn ipv4_routes_need_no_ipv6_on_the_device() {
         assert!(words.contains("sysctl net.ipv6.conf.tun.disable_ipv6=0"), "{words}");
         assert_eq!((retry, world.installed()), (Retry::Own, 2));
 
-        // What comes to the device late is used at once, and not at the next try.
+        // IPv6 that comes to the device late is used at once, and not at the next try.
         world.pass(Duration::from_secs(5));
         world.kernel.set_ipv6(true);
         world.pass(Duration::ZERO);
         world.check(true);
         assert_eq!((world.installed(), world.fib.summary().refused), (3, 0));
 
-        // What loses it keeps what it has, and takes more of IPv4.
+        // A device that loses IPv6 keeps its routes, and takes more of IPv4.
         world.kernel.log.clear();
         world.kernel.set_ipv6(false);
         world.pass(Duration::from_secs(2));
@@ -146,7 +146,7 @@ fn what_another_leaf_has_left_goes() {
     }
     another_leafs(&mut world, 1600, ObjectBody::Group([1501, 1502].into_iter().collect()));
     another_leafs(&mut world, 1601, ObjectBody::Group([1502, 1503].into_iter().collect()));
-    // Of a table that is not ours.
+    // A route of a foreign table.
     let elsewhere = key(5000, "10.9.0.0/16");
     world.kernel.routes.insert(elsewhere, (OURS, Via::Object(1601)));
     world.pass(Duration::from_secs(59));

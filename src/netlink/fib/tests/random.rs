@@ -17,7 +17,7 @@ const DESTINATIONS: [&str; 6] =
 
 #[derive(Clone, Debug)]
 enum Op {
-    /// Announces what is not announced and withdraws what is.
+    /// Announces routes that are not announced and withdraws those that are.
     Toggle(Vec<(usize, usize, u16, u32)>),
     Complete(usize),
     Foreign(usize, usize),
@@ -106,7 +106,7 @@ fn run(objects: bool, ops: Vec<Op>) {
     world.check(true);
     world.kernel.log.clear();
     world.pass(Duration::from_secs(100));
-    // Conflicts are tried again; nothing else is asked.
+    // Only requests of routes: conflicts are tried again, but nothing else is requested.
     let of_routes = |request: &&Request| matches!(request, Request::SetRoute { .. });
     let asked = world.kernel.log.iter().filter(of_routes).count();
     let conflicts = world.fib.summary().conflicts;
@@ -152,7 +152,7 @@ fn step(world: &mut World, op: Op) {
             }
         }
         Op::Stray(vni, n) => {
-            // Where no VNI is, nobody looks.
+            // A table without a VNI is not queried.
             if world.tables.contains_key(&Vni(VNIS[vni].0)) {
                 let key = key(table(world, vni), &format!("192.0.2.{n}/32"));
                 world.kernel.set_by_hand(key, OURS, Via::Foreign);
@@ -178,7 +178,7 @@ fn step(world: &mut World, op: Op) {
             world.move_to(vni, more.map(|more| first + more));
         }
         Op::Pass(millis) => world.pass(Duration::from_millis(millis)),
-        // Who starts anew knows nothing of a table that was left while the kernel refused to delete a route there.
+        // A new run does not know a table that was dropped while the kernel refused to delete a route there.
         Op::Restart if has_left_over(world) => {}
         Op::Restart => {
             let again: Vec<_> = world.announced.iter().copied().collect();
@@ -190,14 +190,14 @@ fn step(world: &mut World, op: Op) {
     }
 }
 
-/// Whether there are routes of ours in a table that no VNI has.
+/// Whether there are own routes in a table that no VNI has.
 fn has_left_over(world: &World) -> bool {
     let tables: Vec<_> = world.tables.values().collect();
     let mut routes = world.kernel.routes.iter();
     routes.any(|(key, (protocol, _))| *protocol == OURS && !tables.contains(&&key.table))
 }
 
-/// Something happens to the tunnel device.
+/// Changes the tunnel device.
 fn device(world: &mut World, op: &Op) {
     match op {
         Op::Down => {

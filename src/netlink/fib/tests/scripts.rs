@@ -363,7 +363,7 @@ fn an_object_that_is_held_late_is_made_all_the_same() {
 
 #[test]
 fn next_hops_that_lead_the_same_way_are_one() {
-    // Over a device that carries no VNI, different target VNIs lead the same way.
+    // On a device that carries no VNI, different target VNIs have the same hop.
     let kernel = Model { device: Some((DEVICE, true)), ip6tnl: true, ..Model::default() };
     let mut world = World::on(kernel, true);
     let plain = route(100, A, 1);
@@ -394,7 +394,7 @@ fn what_is_too_much_for_one_destination_is_offered_again() {
 fn what_is_gone_already_needs_no_deleting() {
     let mut world = World::new(true);
     world.add(&[route(100, A, 1), route(100, B, 1)]);
-    // No event tells.
+    // No event tells of this.
     world.kernel.routes.clear();
     world.remove(&[route(100, A, 1), route(100, B, 1)]);
     let summary = world.fib.summary();

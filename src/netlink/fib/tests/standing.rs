@@ -17,7 +17,7 @@ fn of_vni(world: &World, vni: u32) -> KernelVni {
     world.fib.vnis().into_iter().find(|it| it.vni == Vni(vni)).unwrap()
 }
 
-/// How the route to the destination of these stands, which are all that are announced for it.
+/// The state of the route to the destination of `routes`, which are all that are announced for it.
 fn standing(world: &World, routes: &[Route]) -> KernelRoute {
     let Route { vni, destination, .. } = routes[0];
     world.fib.standing(vni, destination, routes, world.now).unwrap()

@@ -22,7 +22,7 @@ fn to_vni(vni: u32) -> Route {
     Route { next_hop, ..route(100, A, 1) }
 }
 
-/// All of `world`'s routes that can't be used, by why.
+/// The numbers of `world`'s routes that can't be used, by reason.
 fn unusable(world: &World) -> Vec<(&'static str, usize)> {
     let all = world.fib.summary().unusable;
     all.into_iter().filter(|(_, count)| *count > 0).collect()
@@ -70,7 +70,7 @@ fn a_next_hop_that_cannot_work_is_not_installed_but_counted_and_told_once() {
         let logged = lines(&mut world);
         assert_eq!(logged.len(), 1, "{logged:?}");
         assert!(logged[0].contains(reason) && logged[0].contains(A), "{logged:?}");
-        // Whatever comes and goes from now on.
+        // Neither log nor counts change when the route comes and goes.
         for _ in 0..50 {
             world.remove(&[bad]);
             world.add(&[bad]);
@@ -123,7 +123,7 @@ fn next_hops_at_the_hosts_own_addresses_wait_until_these_are_gone() {
     world.check(true);
     assert_eq!((world.installed(), unusable(&world)), (1, vec![("own_address", 2)]));
     assert_eq!(lines(&mut world).len(), 1);
-    // It moves to another host, and comes back.
+    // The address moves to another host, and comes back.
     world.own(&["2001:db8::7/128"]);
     world.check(true);
     assert_eq!((world.installed(), unusable(&world)), (2, vec![]));

@@ -69,13 +69,13 @@ pub(super) fn key(table: u32, destination: &str) -> RouteKey {
 }
 
 impl World {
-    /// A writer that was just started beside a kernel with the device up.
+    /// A writer just started beside a kernel with the device up.
     pub(super) fn new(objects: bool) -> Self {
         let kernel = Model { device: Some((DEVICE, true)), ..Model::default() };
         Self::on(kernel, objects)
     }
 
-    /// A writer that was just started.
+    /// A writer just started.
     pub(super) fn on(kernel: Model, objects: bool) -> Self {
         Self::with(kernel, objects, VNIS.map(|(vni, table)| (Vni(vni), table)).into())
     }
@@ -93,7 +93,7 @@ impl World {
         this
     }
 
-    /// The writer ends without a word and starts again; nobody announces anything yet.
+    /// The writer ends without a stop and starts again; nothing is announced yet.
     pub(super) fn restart(&mut self) {
         let tables = self.tables.clone();
         let mut next = Self::with(std::mem::take(&mut self.kernel), self.objects, tables);
@@ -102,7 +102,7 @@ impl World {
     }
 
     pub(super) fn apply(&mut self, changes: &[(Action, Route)]) -> Vec<Result<(), RouteError>> {
-        // What is under way cannot be helped: a replacement may hit what came a moment ago.
+        // Hears events first: a replacement would hit a route whose event is still under way.
         self.hear();
         for (action, route) in changes {
             let changed = match action {
@@ -141,7 +141,7 @@ impl World {
         self.apply(&changes)
     }
 
-    /// A VNI gets another table, or none; what it announces is handed over anew.
+    /// A VNI gets another table, or none; its announcements are handed over anew.
     pub(super) fn move_to(&mut self, vni: u32, table: Option<u32>) {
         let of_vni = |route: &&Route| route.vni == Vni(vni);
         let again: Vec<_> = self.announced.iter().filter(of_vni).copied().collect();
@@ -164,7 +164,7 @@ impl World {
         self.fib.answered();
     }
 
-    /// What the kernel has to tell arrives.
+    /// The kernel's events arrive.
     pub(super) fn hear(&mut self) {
         for event in std::mem::take(&mut self.kernel.events) {
             self.fib.event(&event, self.now);
@@ -173,7 +173,7 @@ impl World {
         self.fib.answered();
     }
 
-    /// What the kernel had to tell is lost.
+    /// The kernel's events are lost.
     pub(super) fn overrun(&mut self) {
         self.kernel.events = vec![KernelEvent::Overrun];
         self.hear();
@@ -194,7 +194,7 @@ impl World {
         self.now = end.max(self.now);
     }
 
-    /// Everything goes, as at a stop with `--cleanup`.
+    /// Removes all routes, as a stop with `--cleanup` does.
     pub(super) fn clean_up(&mut self) {
         self.fib.clear();
         self.announced.clear();
@@ -203,7 +203,7 @@ impl World {
         self.flush();
     }
 
-    /// As the writer does it, with checks after each request.
+    /// Flushes as the writer does, with checks after each request.
     pub(super) fn flush(&mut self) {
         let wanted = self.wanted();
         let ours = |kernel: &Model, key: &RouteKey| match kernel.routes.get(key) {
@@ -254,13 +254,13 @@ impl World {
         }
     }
 
-    /// What should be installed, by the announcements.
+    /// The routes that should be installed according to the announcements.
     pub(super) fn wanted(&self) -> BTreeMap<RouteKey, Vec<Hop>> {
         let mut wanted: BTreeMap<RouteKey, Vec<Hop>> = BTreeMap::new();
         for route in &self.announced {
             let Some(table) = self.tables.get(&route.vni) else { continue };
             let text = match route.destination.addr() {
-                // The tests have host bits in the last byte of a /24 only.
+                // The only prefixes with host bits in these tests are /24.
                 IpAddr::V4(v4) if route.destination.prefix_len() == 24 => {
                     let [a, b, c, _] = v4.octets();
                     format!("{a}.{b}.{c}.0/24")
@@ -290,7 +290,7 @@ impl World {
         wanted
     }
 
-    /// The kernel has exactly what is wanted, where no other's route is in the way.
+    /// Checks that the kernel has exactly the wanted routes, except for conflicts.
     pub(super) fn check(&self, exactly: bool) {
         let wanted = self.wanted();
         for (key, hops) in &wanted {

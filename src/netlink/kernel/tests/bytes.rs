@@ -68,7 +68,7 @@ fn what_goes_out_is_read_as_it_was_meant() {
     }
 }
 
-/// Reads bytes in every way there is.
+/// Parses bytes in every way there is.
 fn read(bytes: &[u8]) {
     for message in Messages(bytes) {
         let _answer = message.answer();

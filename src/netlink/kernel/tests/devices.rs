@@ -47,7 +47,7 @@ fn an_ip6tnl_of_the_kernel_serves_and_takes_routes() {
         let fixed = kernel.device("fixed").unwrap().unwrap().remark.unwrap();
         assert!(fixed.contains("`ip link add fixed type ip6tnl mode any external`"), "{fixed}");
     });
-    // Outside the namespace, which has no network to fetch the virtual machine from.
+    // Outside the namespace, which has no network for fetching the virtual machine.
     if is_missing {
         support::vm::run_tests("an_ip6tnl_of_the_kernel", &[], &[]);
     }

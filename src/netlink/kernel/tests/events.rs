@@ -23,7 +23,7 @@ impl Ears {
         Self { runtime, kernel, monitor }
     }
 
-    /// What is told until `last` is.
+    /// The events up to the first for which `last` holds.
     fn until(&mut self, last: impl Fn(&KernelEvent) -> bool) -> Vec<KernelEvent> {
         let mut events = Vec::new();
         while !events.iter().any(&last) {
@@ -53,7 +53,7 @@ fn a_route_deleted_by_another_is_reported() {
         ns.ip("route del 10.9.0.0/24 table 70000");
         ns.ip("route del 2001:db8:9::/64 table 70000");
         let deleted = keys.map(|key| KernelEvent::RouteDeleted { key, protocol: OWN });
-        // Own changes came before, and would be here.
+        // Own changes were made before, and their events would be here.
         assert_eq!(ears.until(|event| *event == deleted[1]), deleted);
     });
 }

@@ -20,7 +20,7 @@ fn host6(number: u32) -> RouteKey {
     key(&format!("{}/128", Ipv6Addr::from(0xfd_u128 << 120 | u128::from(number))))
 }
 
-/// The destination with a number.
+/// Maps a number to a destination.
 type To = fn(u32) -> RouteKey;
 
 #[test]

@@ -31,7 +31,7 @@ fn key(destination: &str) -> RouteKey {
     RouteKey { table: TABLE, destination, metric }
 }
 
-/// One of 2^24 hosts' routes.
+/// A host route; there are 2^24 of them.
 fn host(number: u32) -> RouteKey {
     key(&format!("{}/32", Ipv4Addr::from(0x0a00_0000 | number)))
 }
@@ -69,7 +69,7 @@ fn shown(key: RouteKey, via: Via) -> KernelRoute {
     KernelRoute { key, protocol: OWN, via }
 }
 
-/// Applies what must succeed.
+/// Applies requests that must succeed.
 fn apply(kernel: &mut Kernel, requests: &[Request]) {
     for (request, result) in requests.iter().zip(kernel.apply(requests).unwrap()) {
         assert_eq!(result, Ok(()), "{request:?}");

@@ -58,7 +58,7 @@ fn each_refusal_is_matched_to_its_request() {
         let device = ns.tunnel("vx0");
         let mut kernel = Kernel::open().unwrap();
         apply(&mut kernel, &[Request::AddObject(object(7, hop(device, 1)))]);
-        // Of every ten, one is of an object that isn't there, one a device, one a route, and one is
+        // Of every ten, one lacks its object, one its device, one its route, and one is
         // not even sent.
         let requests: Vec<_> = (0..1000)
             .map(|number| match number % 10 {
