@@ -9,15 +9,15 @@ use crate::policy::{ClassId, Echo, Policy, Selection};
 use crate::session::{PACE, Pacing};
 use crate::{outbox, table};
 
-/// How often every peer is looked at. Sessions end at most this much late.
+/// How often the shard checks every peer. Sessions end at most this much late.
 pub(in crate::shard) const TICK: Duration = Duration::from_millis(500);
 
-/// A tick that is later by more than this is told of.
+/// The shard reports a tick that is later by more than this.
 pub(in crate::shard) const TOO_LATE: Duration = Duration::from_secs(1);
 
 /// Bytes read at once at most: a connection's budget in one turn.
 pub(crate) const READ_MAX: usize = 64 * 1024;
-/// The same where many peers wait to be read.
+/// The same while many peers wait to be read.
 pub(crate) const READ_MIN: usize = 4 * 1024;
 
 /// What the reflector does if a limit on routes is exceeded. In any case it warns at 80 % of the limit.
@@ -58,7 +58,7 @@ impl fmt::Display for LimitAction {
 pub struct Limits {
     /// The number of routes that one peer may announce, over all VNIs.
     pub routes_per_peer: u64,
-    /// The action if a peer announces more.
+    /// The action if a peer announces more routes.
     pub routes_per_peer_action: LimitAction,
     /// The number of VNIs that one peer may take part in: subscribe to or announce in.
     pub subscriptions_per_peer: u64,
@@ -90,7 +90,7 @@ impl Default for VniLimits {
 }
 
 impl VniLimits {
-    /// How many more routes a VNI may have that has so many.
+    /// How many more routes a VNI with this number of routes may have.
     #[inline]
     pub(super) fn room(&self, routes: usize) -> i64 {
         match self.action {
@@ -129,7 +129,7 @@ pub struct ShardBounds {
     pub unused_vnis: usize,
 }
 
-/// Sessions that may have a read each waiting.
+/// The number of sessions that may each have a read waiting.
 const SESSIONS: usize = 10_000;
 /// Bytes of an update of an IPv4 route with a next hop of the underlay: few are shorter.
 const USUAL_UPDATE: usize = 36;
@@ -201,12 +201,12 @@ impl ShardConfig {
         self.policy.max_subscriptions(class).unwrap_or(self.limits.subscriptions_per_peer)
     }
 
-    /// For how long routes of a peer of a class stay that is gone without a word.
+    /// For how long the routes of a peer of a class stay after its session ended without notice.
     pub(in crate::shard) fn stale_hold_of(&self, class: ClassId) -> Duration {
         self.policy.stale_hold(class).unwrap_or(self.stale_hold)
     }
 
-    /// Whether routes of some peers stay.
+    /// Whether the routes of some class of peers stay after their session.
     pub(in crate::shard) fn may_hold(&self) -> bool {
         !self.stale_hold.is_zero() || self.policy.has_stale_hold()
     }
@@ -226,7 +226,7 @@ impl ShardConfig {
         }
     }
 
-    /// How many routes a peer of a class may announce in one VNI that announces so many in all others.
+    /// How many routes a peer of a class may announce in one VNI, if it announces `elsewhere` routes in all others.
     pub(in crate::shard) fn room_of(&self, class: ClassId, elsewhere: impl Fn() -> i64) -> i64 {
         match self.limits.routes_per_peer_action {
             LimitAction::Ignore => to_amount(self.routes_of(class)).saturating_sub(elsewhere()),

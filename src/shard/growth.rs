@@ -8,14 +8,14 @@ use std::ops::{Add, AddAssign, Sub, SubAssign};
 
 use crate::table::{LimitHits, Weight};
 
-/// What limits of the whole reflector count.
+/// The amounts that limits of the whole reflector count.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Amounts {
-    /// Routes that somebody announces.
+    /// Routes that at least one peer announces.
     pub(crate) routes: i64,
     /// Announcements: a route counts once for each peer that announces it.
     pub(crate) announcements: i64,
-    /// VNIs that somebody takes part in.
+    /// VNIs that at least one peer takes part in.
     pub(crate) vnis: i64,
 }
 
@@ -23,12 +23,12 @@ impl Amounts {
     /// No limit.
     pub(crate) const ANY: Self = Self::all(i64::MAX);
 
-    /// So many of each.
+    /// The same amount of each.
     pub(crate) const fn all(amount: i64) -> Self {
         Self { routes: amount, announcements: amount, vnis: amount }
     }
 
-    /// Both put together, one by one.
+    /// Combines each amount of both.
     pub(crate) fn with(self, other: Self, each: impl Fn(i64, i64) -> i64) -> Self {
         Self {
             routes: each(self.routes, other.routes),
@@ -74,10 +74,10 @@ impl From<Weight> for Amounts {
     }
 }
 
-/// How far a shard may go.
+/// How far a shard may grow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Ceiling {
-    /// What it may have taken in, as [`Growth::grown`] counts it.
+    /// The amounts that it may have taken in, as [`Growth::grown`] counts them.
     pub(crate) grown: Amounts,
     /// Whether memory, and not the number of VNIs, is why there may be no more VNIs.
     pub(crate) vnis_by_memory: bool,
@@ -89,45 +89,45 @@ impl Default for Ceiling {
     }
 }
 
-/// What one shard holds and has taken in.
+/// The amounts that one shard holds and has taken in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Growth {
-    /// What came here by updates and subscriptions since the start, less what was withdrawn. Tables that move between
-    /// shards don't count: what they bring is nothing new.
+    /// Amounts taken in by updates and subscriptions since the start, less those withdrawn. Tables that move between
+    /// shards don't count: they bring nothing new.
     pub(crate) grown: Amounts,
-    /// What tables brought that moved here, less what those took away that left.
+    /// Amounts in tables that moved here, less those in tables that left.
     pub(crate) moved: Amounts,
-    /// What was refused: for want of routes, of memory (as announcements) and of VNIs.
+    /// Refusals for want of room for routes, of memory (counted as announcements) and of room for VNIs.
     pub(crate) refused: Amounts,
     ceiling: Ceiling,
 }
 
 impl Growth {
-    /// From now on it may go so far. What has been taken in since the control thread looked stays, and may change.
+    /// Sets the ceiling. Amounts taken in since the control thread looked stay, and may change.
     pub(in crate::shard) fn set_ceiling(&mut self, ceiling: Ceiling) {
         let grown = ceiling.grown.with(self.grown, i64::max);
         self.ceiling = Ceiling { grown, ..ceiling };
     }
 
-    /// What may still be taken in.
+    /// The amounts that the shard may still take in.
     #[inline]
     pub(in crate::shard) fn room(&self) -> Amounts {
         self.ceiling.grown - self.grown
     }
 
-    /// Whether memory is why there may be no more VNIs.
+    /// Whether memory is the reason why there may be no more VNIs.
     pub(in crate::shard) fn is_short_of_memory(&self) -> bool {
         self.ceiling.vnis_by_memory
     }
 
-    /// Announcements or subscriptions were refused.
+    /// Counts refused announcements or subscriptions.
     pub(in crate::shard) fn refused(&mut self, hits: &LimitHits) {
         let LimitHits { routes, memory, vnis, .. } = *hits;
         self.refused +=
             Amounts { routes: routes.into(), announcements: memory.into(), vnis: vnis.into() };
     }
 
-    /// A VNI weighs more or less than before.
+    /// Counts a VNI that weighs more or less than before.
     #[inline]
     pub(in crate::shard) fn weighed(&mut self, before: Weight, after: Weight) {
         self.grown.routes += after.routes - before.routes;

@@ -3,7 +3,7 @@
 use super::message::Request;
 use super::state::Shard;
 
-/// Updates of a guest's peers that may wait here for the owners of their VNIs: some thirty messages of 64 KiB.
+/// The number of updates of a guest's peers that may wait here for the owners: some thirty messages of 64 KiB.
 const UPDATES: usize = 40_000;
 
 impl Shard {

@@ -2,25 +2,26 @@
 
 use crate::ids::ShardId;
 
-/// The shards of a reflector: owners of VNIs, and perhaps behind them one that owns none, for a guest.
+/// The shards of a reflector: owners of VNIs, and perhaps after them one shard without VNIs, for a guest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Layout {
     owners: usize,
     guest: Option<GuestKind>,
 }
 
-/// What peers without a connection are to owners of VNIs.
+/// The kind of a guest: what its peers, which have no connection, do for the reflector.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum GuestKind {
-    /// They carry routes between this reflector and those of other sites. It is told what clients subscribe to.
+    /// They carry routes between this reflector and those of other sites. The guest is told which VNIs clients
+    /// subscribe to.
     Federation,
-    /// They carry routes between clients and the reflectors that these would have sessions with. It is also told
-    /// where clients take part.
+    /// They carry routes between clients and the reflectors with which these clients would have sessions. The guest is
+    /// also told in which VNIs clients take part.
     Proxy,
 }
 
 impl Layout {
-    /// So many shards, each of which owns VNIs.
+    /// This number of shards, each of which owns VNIs.
     pub(crate) fn of(owners: usize) -> Self {
         Self { owners, guest: None }
     }
@@ -30,12 +31,12 @@ impl Layout {
         Self { guest, ..self }
     }
 
-    /// Shards that own VNIs: the first so many.
+    /// The number of shards that own VNIs; they come first.
     pub(crate) fn owners(self) -> usize {
         self.owners
     }
 
-    /// All shards.
+    /// The number of all shards.
     pub(crate) fn all(self) -> usize {
         self.owners + usize::from(self.guest.is_some())
     }

@@ -25,25 +25,25 @@ use super::placement::{PartitionId, Partitions, Placement};
 use crate::ids::ShardId;
 use crate::wire::Vni;
 
-/// Parcels on their way from one shard to another in one lane.
+/// The largest number of parcels on their way from one shard to another in one lane.
 pub(crate) const PARCELS: usize = 16;
-/// The request cost on its way from one shard to another, and what the last parcel adds.
+/// The largest request cost on its way from one shard to another; the last parcel may exceed it.
 pub(crate) const REQUESTS_UNDER_WAY: usize = 4096;
 /// The request cost of one parcel. Peers take turns for their places in it.
 const PARCEL: usize = 1024;
 
-/// What waits to be sent to one shard.
+/// The messages that wait to be sent to one shard.
 #[derive(Debug)]
 struct Lanes {
     requests: FairQueue,
     deliveries: VecDeque<Delivery>,
 }
 
-/// Partitions that are on their way, and what is asked of them meanwhile.
+/// Partitions that are on their way, and the requests about them that wait meanwhile.
 #[derive(Debug)]
 struct Held {
     partitions: Arc<Partitions>,
-    /// The former owner, if there is a new one.
+    /// The former owner; `None` if the partitions leave for another process.
     from: Option<ShardId>,
     epoch: u64,
     requests: FairQueue,
@@ -119,7 +119,7 @@ impl Mesh {
         }
     }
 
-    /// Partitions begin to move: requests about them are to be held.
+    /// Begins to move partitions: requests about them are held from now on.
     pub(super) fn reassign(
         &mut self,
         partitions: Arc<Partitions>,
@@ -131,8 +131,8 @@ impl Mesh {
         self.hold_from(partitions, Some(from), epoch);
     }
 
-    /// Partitions leave an owner, or, when none is named, all of them leave for another process: requests
-    /// about them are to be held.
+    /// Holds requests about partitions that leave an owner; `from` is `None` when all partitions leave for another
+    /// process.
     pub(super) fn hold_from(
         &mut self,
         partitions: Arc<Partitions>,
@@ -144,8 +144,8 @@ impl Mesh {
         self.held = Some(Box::new(Held { partitions, from, epoch, requests }));
     }
 
-    /// They move no more: what was held, to be sent on. With `back`, they belong to the former owner
-    /// again.
+    /// Ends the move and returns the held requests, which the caller sends on. With `back`, the partitions belong to
+    /// the former owner again.
     pub(super) fn release(&mut self, epoch: u64, back: bool) -> Option<FairQueue> {
         let held = self.held.take_if(|held| held.epoch == epoch)?;
         if back && let Some(from) = held.from {
@@ -193,29 +193,29 @@ impl Mesh {
         (!lane.is_empty()).then(|| std::mem::take(lane).into())
     }
 
-    /// Requests of peers that wait here to be sent.
+    /// The queues of requests that wait here to be sent.
     pub(super) fn queues(&mut self) -> impl Iterator<Item = &mut FairQueue> {
         let held = self.held.iter_mut().map(|held| &mut held.requests);
         self.lanes.iter_mut().map(|lanes| &mut lanes.requests).chain(held)
     }
 
-    /// Whether deliveries pile up: no more work that makes deliveries.
+    /// Whether deliveries pile up: then do no work that makes deliveries.
     pub(super) fn is_congested(&self) -> bool {
         self.lanes.iter().any(|lanes| lanes.deliveries.len() > self.delivery_room)
     }
 
-    /// Whether requests pile up, of however many peers: no more reading.
+    /// Whether requests pile up, of however many peers: then read no peer.
     pub(super) fn is_backed_up(&self) -> bool {
         self.is_congested()
             || self.lanes.iter().any(|lanes| lanes.requests.cost() >= self.request_room)
     }
 
-    /// Whether something waits for another shard.
+    /// Whether a message waits for another shard.
     pub(super) fn has_outgoing(&self) -> bool {
         self.lanes.iter().any(|lanes| !lanes.requests.is_empty() || !lanes.deliveries.is_empty())
     }
 
-    /// Requests that wait to be sent, and deliveries.
+    /// The numbers of requests and of deliveries that wait to be sent.
     #[cfg(test)]
     pub(super) fn waiting(&self) -> (usize, usize) {
         let held = self.held.as_ref().map_or(0, |held| held.requests.len());

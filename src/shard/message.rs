@@ -14,25 +14,25 @@ use crate::wire::Vni;
 #[derive(Debug)]
 pub(crate) enum Request {
     /// A peer announces or withdraws. Updates of a peer for a VNI that come close together are one
-    /// message. `received` is when the first was.
+    /// message. `received` is the time of the first of them.
     /// `room` is how many routes the peer may announce in the VNI.
     Updates { origin: Origin, vni: Vni, updates: Vec<Announcement>, room: i64, received: Moment },
     /// A peer subscribes. It gets nothing before its first [`Request::Pull`].
     Subscribe { origin: Origin, vni: Vni, received: Moment },
-    /// A policy judges a peer by other rights from now on.
+    /// Policies judge a peer by other rights from now on.
     Classify { origin: Origin, vni: Vni },
-    /// A peer takes part in a VNI for the first time: if its kin is gone and its routes are kept, they are its own from
-    /// now on. Goes before whatever else it asks there.
+    /// A peer takes part in a VNI for the first time: if its kin is gone and the kin's routes are kept, they belong to
+    /// the peer from now on. Goes before all its other requests for the VNI.
     Adopt { origin: Origin, vni: Vni, kin: Kin },
-    /// A peer is gone without a word: its subscription ends, and its routes stay for a time.
+    /// A peer's session ended without notice: its subscription ends, and its routes stay for a time.
     Hold { peer: PeerId, vni: Vni, hold: Hold },
     /// A peer unsubscribed or is gone: its subscription and its routes in that VNI end.
     Leave { peer: PeerId, vni: Vni },
-    /// A peer that says it takes part in a VNI no more: answered by [`Delivery::Forgotten`] if so.
+    /// A peer may take part in a VNI no more: answered by [`Delivery::Forgotten`] if so.
     /// `version` comes back with the answer.
     Forget { origin: Origin, vni: Vni, version: u32 },
-    /// Answered by [`Delivery::Marked`] once everything that the peer has asked before has been served. Peers take
-    /// turns, so what one asks tells nothing of when that of another is served.
+    /// Answered by [`Delivery::Marked`] once all earlier requests of the peer have been served. Peers take
+    /// turns, so the answer says nothing about the requests of other peers.
     #[cfg_attr(
         not(any(test, fuzzing, feature = "federation")),
         expect(dead_code, reason = "nobody asks")
@@ -43,17 +43,17 @@ pub(crate) enum Request {
     /// A subscriber that is behind has room for a chunk. At most
     /// [`PULLS_MAX`](super::connections::PULLS_MAX) are under way for one peer.
     Pull { peer: PeerId, shard: ShardId, vni: Vni, subscription: u32 },
-    /// The peer's connection is about to move to another shard: its subscriptions go on from what has been
-    /// sealed. Answered by [`Delivery::Relocated`].
+    /// The peer's connection is about to move to another shard: its subscriptions go on behind the last sealed
+    /// batch. Answered by [`Delivery::Relocated`].
     Relocate { origin: Origin, to: ShardId, vnis: Vec<Vni>, number: u64 },
-    /// Nothing more will come from this shard for the partitions that move in this epoch.
+    /// This shard sends nothing more for the partitions that move in this epoch.
     Fence { epoch: u64 },
     /// The sender has taken in every delivery of the tables that move in this epoch.
     Confirm { epoch: u64 },
 }
 
 impl Request {
-    /// Whose it is, if it is a peer's.
+    /// The peer of the request, if it is a peer's.
     pub(crate) fn peer(&self) -> Option<PeerId> {
         match self {
             Self::Updates { origin, .. }
@@ -71,7 +71,7 @@ impl Request {
         }
     }
 
-    /// What VNI it is about, if it is about one.
+    /// The VNI of the request, if it is about one VNI.
     pub(crate) fn vni(&self) -> Option<Vni> {
         match self {
             Self::Updates { vni, .. }
@@ -88,7 +88,7 @@ impl Request {
         }
     }
 
-    /// Whether it is of no use once its peer's session has ended: the end asks to withdraw what it
+    /// Whether it is useless once its peer's session has ended: the end withdraws what the request
     /// would announce.
     pub(crate) fn is_moot(&self) -> bool {
         !matches!(self, Self::Leave { .. } | Self::Hold { .. })
@@ -99,7 +99,7 @@ impl Request {
         matches!(self, Self::Leave { .. } | Self::Hold { .. } | Self::Subscribe { .. })
     }
 
-    /// What waiting for it costs, in updates.
+    /// The cost of the request while it waits, in updates.
     pub(crate) fn cost(&self) -> usize {
         match self {
             Self::Updates { updates, .. } => updates.len(),
@@ -114,13 +114,13 @@ impl Request {
 /// wait for a shard, the owner serves no requests.
 #[derive(Debug)]
 pub(crate) enum Delivery {
-    /// For every subscriber there that is in sync.
+    /// A batch for every subscriber on that shard that is in sync.
     Batch { audience: Audience, batch: Arc<Batch> },
     /// Answers one [`Request::Pull`].
     Chunk { peer: PeerId, vni: Vni, subscription: u32, chunk: Chunk },
-    /// What updates of a peer have come to.
+    /// Counts the effects of a peer's updates.
     Announced { peer: PeerId, counted: Counted },
-    /// The policy refuses, or reports, what a peer announces: the first of the peer in that VNI for this reason.
+    /// The policy refuses, or reports, an announcement: the first of the peer in that VNI for this reason.
     Refused { peer: PeerId, vni: Vni, refusal: Refusal, example: Example },
     /// Answers a [`Request::Pull`] of a subscription that the owner does not have: there was no room for the VNI.
     Unserved { peer: PeerId, vni: Vni, subscription: u32 },
@@ -135,31 +135,31 @@ pub(crate) enum Delivery {
     /// To the shard for a guest: whether clients subscribe to that VNI; and for a proxy, whether clients take part
     /// in it, as subscribers or as announcers.
     Wanted { vni: Vni, is_wanted: bool, is_used: bool },
-    /// What the peer lacks can't be derived any more: close it.
+    /// The changes that the peer lacks can't be derived any more: close its session.
     TooFarBehind { peer: PeerId, vni: Vni },
     /// Answers a [`Request::Relocate`]: the peer is behind in these VNIs from now on, and nothing more comes
     /// for it.
     Relocated { peer: PeerId, owner: ShardId, vnis: Vec<Vni>, number: u64 },
-    /// Nothing more comes of the tables that move in this epoch: answer by [`Request::Confirm`].
+    /// The owner sends nothing more for the tables that move in this epoch: answer by [`Request::Confirm`].
     Fence { owner: ShardId, epoch: u64 },
 }
 
-/// What updates of a peer in a VNI have come to.
+/// The effects of a peer's updates in a VNI.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Counted {
     pub(crate) vni: Vni,
-    /// How many routes more, or fewer, it announces there than before.
+    /// How many more routes it announces there than before; below 0: how many fewer.
     pub(crate) change: i64,
-    /// How many it announces there now.
+    /// The number of routes that it announces there now.
     pub(crate) routes: u32,
-    /// How many of the updates changed what it announces.
+    /// The number of updates that changed its routes.
     pub(crate) accepted: u32,
     /// Announcements that were refused.
     pub(crate) hits: LimitHits,
 }
 
 impl Counted {
-    /// That a peer announces so many routes more or fewer than it was counted to, and `routes` now.
+    /// A change of the number of routes without updates of the peer; `routes` is the new number.
     pub(crate) fn change(vni: Vni, change: i64, routes: u32) -> Self {
         Self { vni, change, routes, accepted: 0, hits: LimitHits::default() }
     }

@@ -21,14 +21,14 @@ pub(crate) struct Closed {
     pub(crate) peer: PeerId,
     pub(crate) reason: CloseReason,
     pub(crate) node: Box<str>,
-    /// Whether it was one: before the HELLO there is only a connection.
+    /// Whether its HELLO had come: before the HELLO there is only a connection, and no session.
     pub(crate) had_begun: bool,
     /// Whether it was established.
     pub(crate) was_established: bool,
     pub(crate) counts: Box<LastCounts>,
 }
 
-/// What a session came to.
+/// The last counts of a session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct LastCounts {
     /// When its connection was accepted, and when its handshake was complete.
@@ -42,7 +42,7 @@ pub(crate) struct LastCounts {
     pub(crate) bytes_sent: u64,
 }
 
-/// What a policy refuses of a peer, or reports: the first of its session for this reason.
+/// A refusal of the policy, or a warning of it: the first of a peer's session for this reason.
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) peer: PeerId,
@@ -55,7 +55,7 @@ pub(crate) struct Refused {
     pub(crate) example: Option<Example>,
 }
 
-/// A peer has come near its limit on routes, or to it.
+/// A peer is near its limit on routes, or has reached it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct NearLimit {
     pub(crate) node: Box<str>,
@@ -65,7 +65,7 @@ pub(crate) struct NearLimit {
     pub(crate) action: LimitAction,
 }
 
-/// A VNI has.
+/// A VNI is near its limit on routes, or has reached it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct VniNotice {
     pub(crate) vni: Vni,
@@ -80,35 +80,35 @@ pub(crate) struct VniNotice {
 pub(crate) enum Output {
     /// A peer has something to write and no write in flight: ask [`Shard::next_write`](super::Shard::next_write).
     Ready(Slot),
-    /// A peer's socket should wake nobody for less than [`LOW_WATER`](crate::session::LOW_WATER) bytes
-    /// (`true`), or that is over.
+    /// A peer's socket should not wake the driver for less than [`LOW_WATER`](crate::session::LOW_WATER) bytes
+    /// (`true`), or should wake it again for every byte.
     Hold(Slot, bool),
     /// A peer's reading may go on.
     Resumed(Slot),
     /// The HELLO of a connection has come: it is a session now.
     Begun(Slot),
-    /// A session has become established, and what its peer said of itself.
+    /// A session has become established. With the facts that its peer said about itself.
     Established(Slot, PeerId, Box<About>),
     /// A message was skipped: the first of its session for this reason. With the peer's node.
     Skipped(Slot, PeerId, Box<str>, Skipped),
-    /// A peer began to be paced by the clock, and why. With its node.
+    /// The reflector began to pace a peer by the clock, for this reason. With the peer's node.
     Unproven(Slot, PeerId, Box<str>, NoEvidence),
-    /// The policy refuses something.
+    /// The policy refuses a request of a peer, or allows it with a warning.
     Refused(Slot, Box<Refused>),
-    /// A peer has come near its limit on routes, or to it.
+    /// A peer is near its limit on routes, or has reached it.
     NearLimit(Slot, PeerId, Box<NearLimit>),
-    /// A VNI has.
+    /// A VNI is near its limit on routes, or has reached it.
     VniNotice(VniNotice),
     /// A session has ended.
     Closed(Closed),
     /// A connection is ready to leave for another shard: end the write in flight, and take it out by
     /// [`Shard::leave`](super::Shard::leave).
     Leaves(Slot),
-    /// Tell this to the coordinator.
+    /// Pass this answer to the coordinator.
     Answer(Answer<Infallible>),
 }
 
-/// What a peer's socket should be given.
+/// The next step for a peer's socket.
 #[derive(Debug)]
 pub(crate) enum Write {
     /// One write; `record` asks for a segment of its own (MSG_EOR).
@@ -116,7 +116,7 @@ pub(crate) enum Write {
         bytes: OutBuf,
         record: bool,
     },
-    /// Nothing before this moment.
+    /// Write nothing before this moment.
     WaitUntil(Moment),
     Nothing,
 }

@@ -38,8 +38,8 @@ impl Owners<'_> {
         }
     }
 
-    /// Sends updates of one VNI to its owner, and leaves none. If that is this shard and nothing of the
-    /// peer waits, they are carried out at once, and what they changed is returned. `room` is how many more routes
+    /// Sends updates of one VNI to its owner, and empties `updates`. If that owner is this shard and no request of the
+    /// peer waits, they are carried out at once, and their effects are returned. `room` is how many more routes
     /// the peer may announce.
     pub(super) fn updates(
         &mut self,
@@ -62,25 +62,25 @@ impl Owners<'_> {
         None
     }
 
-    /// Whether so much of a peer waits that it should not be read.
+    /// Whether so many requests of a peer wait that it should not be read.
     pub(super) fn keeps_waiting(&mut self, peer: PeerId) -> bool {
         let waiting: usize = self.mesh.queues().map(|queue| queue.cost_of(peer)).sum();
         waiting + self.tables.waiting(peer) >= QUANTUM
     }
 
-    /// Has [`Owners::take_drained`] tell when less of a peer waits.
+    /// Has [`Owners::take_drained`] name a peer when a queue with its requests has become empty of them.
     pub(super) fn await_drained(&mut self, peer: PeerId) {
         self.mesh.queues().for_each(|queue| queue.await_drained(peer));
         self.tables.queue().await_drained(peer);
     }
 
-    /// The next peer of which less waits than did.
+    /// The next awaited peer of which a queue holds no requests any more.
     pub(super) fn take_drained(&mut self) -> Option<PeerId> {
         let Self { mesh, tables } = self;
         tables.queue().take_drained().or_else(|| mesh.queues().find_map(FairQueue::take_drained))
     }
 
-    /// Has every shard answer a request, each about the VNIs of some that it owns.
+    /// Sends a request to every shard, about the VNIs that the shard owns; each shard answers.
     pub(super) fn relocate(&mut self, origin: Origin, to: ShardId, vnis: &[Vni], number: u64) {
         for shard in self.mesh.shards() {
             let own = vnis.iter().copied().filter(|vni| self.mesh.owner(*vni) == shard).collect();
@@ -88,7 +88,7 @@ impl Owners<'_> {
         }
     }
 
-    /// Partitions begin to move.
+    /// Begins to move partitions.
     pub(super) fn reassign(
         &mut self,
         partitions: Arc<Partitions>,
@@ -103,7 +103,7 @@ impl Owners<'_> {
         self.request_to(from, Request::Fence { epoch });
     }
 
-    /// All tables are about to leave for another process.
+    /// Prepares all tables to leave for another process.
     pub(super) fn seal(&mut self, epoch: u64) {
         let all: Arc<Partitions> = Arc::new(PartitionId::all().collect());
         self.tables.prepare_to_leave(Arc::clone(&all), epoch);
@@ -113,7 +113,7 @@ impl Owners<'_> {
         }
     }
 
-    /// Partitions move no more.
+    /// Ends a move of partitions, and sends the held requests on.
     pub(super) fn release(&mut self, epoch: u64, back: bool) {
         let Some(mut held) = self.mesh.release(epoch, back) else { return };
         while let Some(request) = held.take() {
@@ -125,7 +125,7 @@ impl Owners<'_> {
         }
     }
 
-    /// Drops what is of no use once a peer's session has ended.
+    /// Drops the requests that are useless once a peer's session has ended.
     pub(super) fn forget(&mut self, peer: PeerId) {
         self.mesh.queues().for_each(|queue| queue.forget(peer));
         self.tables.queue().forget(peer);

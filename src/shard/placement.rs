@@ -7,7 +7,7 @@
 use crate::ids::ShardId;
 use crate::wire::Vni;
 
-/// How many partitions there are: enough that two heavy VNIs rarely share one.
+/// The number of partitions: enough that two heavy VNIs rarely share one.
 pub(crate) const PARTITIONS: usize = 4096;
 
 /// A partition.
@@ -15,8 +15,8 @@ pub(crate) const PARTITIONS: usize = 4096;
 pub(crate) struct PartitionId(u16);
 
 impl PartitionId {
-    /// The partition of a VNI. Operators number VNIs in runs and in round figures, so the number is mixed
-    /// before it is cut.
+    /// The partition of a VNI. Operators number VNIs in runs and in round figures, so the top bits of a hash of the
+    /// number select the partition.
     #[inline]
     pub(crate) fn of(vni: Vni) -> Self {
         let mixed = u64::from(vni.0).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
@@ -24,7 +24,7 @@ impl PartitionId {
         Self(u16::try_from(index).unwrap_or(0))
     }
 
-    /// All of them.
+    /// All partitions.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         (0..u16::try_from(PARTITIONS).unwrap_or(u16::MAX)).map(Self)
     }
@@ -73,7 +73,7 @@ impl FromIterator<PartitionId> for Partitions {
 pub(crate) struct Placement(Box<[ShardId]>);
 
 impl Placement {
-    /// The partitions spread evenly over so many shards.
+    /// The partitions, spread evenly over this number of shards.
     pub(crate) fn even(shards: usize) -> Self {
         let shard = |index: usize| ShardId::at(index * shards / PARTITIONS);
         Self((0..PARTITIONS).map(shard).collect())
@@ -96,7 +96,7 @@ impl Placement {
         PartitionId::all().filter(move |partition| self.owner_of(*partition) == shard)
     }
 
-    /// How many partitions each of so many shards owns. One pass over the table.
+    /// The number of partitions that each shard owns. Costs one pass over the table.
     pub(crate) fn counts(&self, shards: usize) -> Vec<usize> {
         let mut counts = vec![0; shards];
         for owner in &self.0 {

@@ -4,24 +4,24 @@ use super::inspect::Occupancy;
 use super::{Shard, Slot};
 
 impl Shard {
-    /// Whether requests wait here, to be served to the end or to be sent.
+    /// Whether requests wait here, to be served or to be sent.
     pub(crate) fn has_requests(&self) -> bool {
         !self.tables.is_idle() || self.tables.has_departed() || self.mesh.waiting().0 > 0
     }
 
-    /// Whether a peer's outbox holds what must go in the order in which it came.
+    /// Whether a peer's outbox holds messages that must be sent in the order in which they came.
     pub(crate) fn is_mixed(&self, slot: Slot) -> bool {
         self.connections.peers()[slot].outbox.is_mixed()
     }
 
-    /// Bytes that a peer's socket has taken, as they are counted; and as its pacer counts them, if it has
+    /// Bytes that a peer's socket has taken, by the peer's counts; and by the counts of its pacer, if it has
     /// one.
     pub(crate) fn bytes_sent(&self, slot: Slot) -> (u64, Option<u64>) {
         let peer = &self.connections.peers()[slot];
         (peer.counts.bytes_sent, peer.pacer.as_ref().map(|pacer| pacer.sent_in_all()))
     }
 
-    /// Whether there is no table.
+    /// Whether the shard owns no table.
     pub(crate) fn owns_nothing(&self) -> bool {
         self.tables.owned().iter().next().is_none()
     }
@@ -36,7 +36,7 @@ impl Shard {
         self.connections.peers().get(slot).is_some_and(|peer| peer.departure.is_some())
     }
 
-    /// Peers that have not been sent what there is for them.
+    /// The peers that have not been sent all that waits for them, as text.
     pub(crate) fn unflushed(&self) -> String {
         let peers = self.connections.peers().iter().filter(|(_, peer)| !peer.is_closed);
         let waits =
@@ -49,15 +49,15 @@ impl Shard {
         text.collect()
     }
 
-    /// What a shard knows of a peer.
+    /// The facts that a shard knows about a peer, as text.
     pub(crate) fn describe(&self, slot: Slot) -> String {
         let peer = &self.connections.peers()[slot];
         let (pulls, behind) = (peer.pulls, &peer.behind);
         format!("{pulls} pulls, behind {behind:?}, {} bytes waiting", peer.outbox.bytes())
     }
 
-    /// What it holds, by a look at each peer and each VNI. What waits for peers changes from look to
-    /// look and is left as it is told.
+    /// The occupancy, counted by a look at each peer and each VNI. The numbers of what waits for peers change from look
+    /// to look and are copied from `counted`.
     pub(crate) fn held(&self, counted: Occupancy) -> Occupancy {
         let Occupancy { behind, slow_peers, backlog, .. } = counted;
         let mut held = Occupancy { behind, slow_peers, backlog, ..Occupancy::default() };
@@ -78,7 +78,7 @@ impl Shard {
         held
     }
 
-    /// What is left, as text; empty when every peer has gone and nothing leaks.
+    /// The leftovers as text; empty when every peer has gone and nothing leaks.
     pub(crate) fn leftovers(&self) -> String {
         let (requests, deliveries) = self.mesh.waiting();
         let mesh = [("outgoing requests", requests), ("outgoing deliveries", deliveries)];

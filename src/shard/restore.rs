@@ -41,18 +41,18 @@ pub(crate) fn snapshot<'a>(
     each(Kind::End(end));
 }
 
-/// What a snapshot held, for shards that hold nothing yet.
+/// The content of a snapshot, for shards that hold nothing yet.
 #[derive(Debug)]
 pub(crate) struct Restored {
-    /// What the clock of its writer said.
+    /// The time by its writer's clock.
     pub(crate) now: Moment,
-    /// Where each connection is going to be.
+    /// Each connection with the shard that will have it.
     pub(crate) connections: Vec<(ShardId, Traveller)>,
     /// The tables of each shard, by [`Placement::even`].
     pub(crate) tables: Vec<Tenants>,
-    /// What a link had agreed with other sites; none when there is to be no link of that site.
+    /// The pieces of a link's agreement with other sites; empty when the reflector is to have no link of that site.
     pub(crate) link: Vec<Kind>,
-    /// How many routes there are.
+    /// The number of routes.
     pub(crate) routes: u64,
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct Restorer {
     table: Option<TableImporter>,
     /// The name of the site, and the shard for federation.
     site: Option<(Box<str>, ShardId)>,
-    /// Where the peers of the link that has come are going to be.
+    /// The shard for the peers of the link that is being read.
     link: Option<ShardId>,
     count: End,
     restored: Restored,
@@ -76,7 +76,7 @@ pub(crate) struct Restorer {
 }
 
 impl Restorer {
-    /// For so many shards. `hasher` carries the process's random seeds.
+    /// A restorer for this number of shards. `hasher` carries the process's random seeds.
     pub(crate) fn new(shards: usize, bounds: TableBounds, hasher: RandomState) -> Self {
         let tables = (0..shards).map(|_| Tenants::default()).collect();
         Self {
@@ -101,7 +101,7 @@ impl Restorer {
         }
     }
 
-    /// Restores the link of a site as well, on a shard for it. Without this its peers leave all tables.
+    /// Restores the link of a site as well, on this shard. Without this the link's peers leave all tables.
     pub(crate) fn with_link(mut self, site: &str, shard: ShardId) -> Self {
         self.site = Some((site.into(), shard));
         self
@@ -110,7 +110,7 @@ impl Restorer {
     /// Takes the next piece.
     ///
     /// # Errors
-    /// [`Defect`]; the snapshot is of no use then.
+    /// [`Defect`]; then the snapshot is unusable.
     pub(crate) fn take(&mut self, piece: Kind) -> Result<(), Defect> {
         if let Kind::Header(header) = piece {
             return self.header(&header);
@@ -148,7 +148,7 @@ impl Restorer {
         }
     }
 
-    /// What was read.
+    /// The content of the snapshot.
     ///
     /// # Errors
     /// [`Defect::CutShort`] when the last piece has not come.
@@ -167,7 +167,7 @@ impl Restorer {
         Ok(())
     }
 
-    /// A piece of a link, which is ignored when there is to be none of its site.
+    /// Takes a piece of a link; ignores it when the reflector is to have no link of its site.
     fn link(&mut self, piece: Kind) -> Result<(), Defect> {
         if self.table.is_some() {
             return Err(Defect::Misplaced("a link"));
@@ -215,7 +215,7 @@ impl Restorer {
     }
 }
 
-/// Whether a peer of a link goes on in another process: not one that answers a request.
+/// Whether a peer of a link goes on in another process: a peer that answers a request does not.
 fn has_place_in_link(peer: PeerId) -> bool {
     peer == EXPORTER || SiteId::of_importer(peer).is_some()
 }

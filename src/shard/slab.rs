@@ -57,7 +57,7 @@ impl<H: Handle, T> Slab<H, T> {
         H::at(u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX))
     }
 
-    /// Takes a value out. The last one gives the memory back.
+    /// Takes a value out. Taking the last one gives the memory back.
     pub(crate) fn remove(&mut self, handle: H) -> Option<T> {
         let value = self.places.get_mut(handle.place() as usize)?.take()?;
         self.free.push(handle.place());
@@ -80,7 +80,7 @@ impl<H: Handle, T> Slab<H, T> {
         u32::try_from(self.places.len()).unwrap_or(u32::MAX)
     }
 
-    /// The same, to change them.
+    /// All values with their handles, to change them.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (H, &mut T)> {
         let places = (0..).zip(&mut self.places);
         places.filter_map(|(place, value)| Some((H::at(place), value.as_mut()?)))
@@ -94,7 +94,7 @@ impl<H: Handle, T> Slab<H, T> {
 }
 
 /// # Panics
-/// When the handle is not valid, which is a mistake of this program's.
+/// When the handle is not valid, which is a bug in this program.
 impl<H: Handle, T> Index<H> for Slab<H, T> {
     type Output = T;
 
@@ -109,7 +109,7 @@ impl<H: Handle, T> Index<H> for Slab<H, T> {
 }
 
 /// # Panics
-/// When the handle is not valid, which is a mistake of this program's.
+/// When the handle is not valid, which is a bug in this program.
 impl<H: Handle, T> IndexMut<H> for Slab<H, T> {
     #[inline]
     #[expect(

@@ -35,13 +35,13 @@ pub(crate) struct Turn {
 struct Clock {
     next_tick: Moment,
     late_ticks: u64,
-    /// By how much the latest tick was too late, until that is told.
+    /// By how much the latest tick was too late, until the driver has taken it.
     late: Option<Duration>,
-    /// Whether there was nothing that time could have changed.
+    /// Whether the shard slept: time could have changed nothing.
     slept: bool,
 }
 
-/// For how long a shard with nothing to do sleeps, unless something comes.
+/// For how long a shard with nothing to do sleeps, unless a message or a connection comes.
 const SLEEP: Duration = Duration::from_secs(3600);
 
 /// See the folder's documentation.
@@ -56,7 +56,7 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    /// An empty shard. `seeds` make the hash of what comes from the network unpredictable.
+    /// An empty shard. `seeds` make the hash of values from the network unpredictable.
     pub(crate) fn new(
         id: ShardId,
         layout: impl Into<Layout>,
@@ -77,7 +77,7 @@ impl Shard {
         }
     }
 
-    /// Goes on by these. Sessions keep what was decided when they began: keepalive and pacing. A peer
+    /// Uses these settings from now on. Sessions keep what was decided when they began: keepalive and pacing. A peer
     /// above a lowered limit stays until it adds one more.
     pub(crate) fn set_settings(&mut self, settings: ShardConfig) {
         self.settings = Arc::new(settings);
@@ -85,37 +85,37 @@ impl Shard {
         self.tables.set_settings(Arc::clone(&self.settings));
     }
 
-    /// What peers may announce.
+    /// The policy for peers.
     pub(crate) fn policy(&self) -> &Arc<Policy> {
         &self.settings.policy
     }
 
-    /// From now on it may take in so much.
+    /// Sets how much the shard may take in from now on.
     pub(crate) fn set_ceiling(&mut self, ceiling: Ceiling) {
         self.tables.set_ceiling(ceiling);
     }
 
-    /// What it holds of what limits of the whole reflector count, and has taken in.
+    /// The amounts that it holds and has taken in, as the limits of the whole reflector count them.
     pub(crate) fn growth(&self) -> Growth {
         *self.tables.growth()
     }
 
-    /// For how many seconds the reflector has had sessions; told before the HELLOs that are to say so.
+    /// Sets the seconds for which the reflector has had sessions. Call it before the HELLOs that are to say so.
     pub(crate) fn set_serving(&mut self, seconds: u32) {
         self.connections.set_serving(seconds);
     }
 
-    /// Its connections, and what they send requests to.
+    /// Its connections, and the owners to which they send requests.
     pub(super) fn split(&mut self) -> (&mut Connections, Owners<'_>) {
         (&mut self.connections, Owners { mesh: &mut self.mesh, tables: &mut self.tables })
     }
 
-    /// Awaits the HELLO of a fresh connection, which comes from this address if from any.
+    /// Awaits the HELLO of a fresh connection; `from` is the address of its peer, if it has one.
     pub(crate) fn connect(&mut self, now: Moment, id: PeerId, from: Option<IpAddr>) -> Slot {
         self.connect_over(now, id, from, None)
     }
 
-    /// The same, with what is known of a connection over TLS.
+    /// The same, with the facts of a TLS connection.
     pub(crate) fn connect_over(
         &mut self,
         now: Moment,
@@ -137,40 +137,40 @@ impl Shard {
         connections.read_room(slot, &mut owners)
     }
 
-    /// Takes bytes that a peer sent, cut anywhere. All of them: the caller bounds how many it reads at a
+    /// Takes bytes that a peer sent, cut anywhere. It takes all of them: the caller bounds how many it reads at a
     /// time by [`Shard::read_room`].
     pub(crate) fn received(&mut self, now: Moment, slot: Slot, bytes: &[u8]) -> Flow {
         let (connections, mut owners) = self.split();
         connections.received(now, slot, bytes, &mut owners)
     }
 
-    /// Changes of routes that one source may make per second; 0 for any number.
+    /// The number of route changes per second that one source may make; 0 means no limit.
     pub(crate) fn change_rate(&self) -> u32 {
         self.settings.change_rate_per_source
     }
 
-    /// Changes of a peer that were accepted since this was asked last.
+    /// Takes the number of a peer's accepted changes since the last call.
     pub(crate) fn take_uncharged(&mut self, slot: Slot) -> u32 {
         self.connections.take_uncharged(slot)
     }
 
-    /// A peer is not read for a while because its source has changed too much: for how long at most, and whether it is
-    /// the first time. `None` when it is to be read.
+    /// Does not read a peer for a while, because its source has changed too much. Returns for how long at most, and
+    /// whether this is the first time; `None` when the peer is to be read.
     pub(crate) fn throttle(&mut self, now: Moment, slot: Slot) -> Option<(Duration, bool)> {
         self.connections.throttle(now, slot)
     }
 
-    /// A peer is read again.
+    /// Lets a peer be read again.
     pub(crate) fn go_on_reading(&mut self, slot: Slot) {
         self.connections.go_on_reading(slot);
     }
 
-    /// What had waited for the end of a peer's hold has been read.
+    /// The driver has read the bytes that waited for the end of a peer's hold.
     pub(crate) fn fetched(&mut self, slot: Slot) {
         self.connections.fetched(slot);
     }
 
-    /// Requests of another shard.
+    /// Takes requests from another shard.
     pub(crate) fn requests(&mut self, parcel: Vec<Request>) {
         parcel.into_iter().for_each(|request| self.tables.request(request));
     }
@@ -180,7 +180,7 @@ impl Shard {
         !self.mesh.is_congested() && self.tables.takes_requests()
     }
 
-    /// Deliveries of another shard.
+    /// Takes deliveries from another shard.
     pub(crate) fn deliveries(&mut self, now: Moment, parcel: Vec<Delivery>) {
         let (connections, mut owners) = self.split();
         for delivery in parcel {
@@ -188,7 +188,7 @@ impl Shard {
         }
     }
 
-    /// One loop turn: serves requests, withdraws what departed peers left, and seals what changed if it
+    /// One loop turn: serves requests, withdraws routes of departed peers, and seals changes if it
     /// is time to.
     pub(crate) fn turn(&mut self, now: Moment) -> Turn {
         if std::mem::take(&mut self.clock.slept) {
@@ -237,12 +237,12 @@ impl Shard {
         Turn { next }
     }
 
-    /// Whether there is nothing to do, and nothing that time could change: no connection, and no VNI.
+    /// Whether there is nothing to do, and time can change nothing: no connection, and no VNI.
     pub(crate) fn is_asleep(&self) -> bool {
         self.connections.is_empty() && self.tables.is_empty() && !self.has_outgoing()
     }
 
-    /// Carries what the tables have for connections of this shard to them.
+    /// Hands the deliveries of this shard's tables to its own connections.
     fn deliver_own(&mut self, now: Moment) {
         while let Some(delivery) = self.mesh.take_own() {
             let (connections, mut owners) = self.split();
@@ -264,13 +264,13 @@ impl Shard {
         self.clock.next_tick = now + TICK;
     }
 
-    /// By how much the clock tick of the latest turn came too late: for so long nobody was served.
+    /// Takes the time by which the clock tick of the latest turn was late: for that long no peer was served.
     pub(crate) fn take_late(&mut self) -> Option<Duration> {
         self.clock.late.take()
     }
 
-    /// How many outputs there are for [`Shard::poll`] to take, after a look at whose reading may go on.
-    /// Taking them makes new ones: who has taken a write may have something to write again.
+    /// The number of outputs for [`Shard::poll`] to take, after a look at which peers may be read again.
+    /// Taking them makes new outputs: a peer that has taken a write may have something to write again.
     pub(crate) fn outputs(&mut self) -> usize {
         let (connections, mut owners) = self.split();
         connections.resume(&mut owners);
@@ -278,7 +278,7 @@ impl Shard {
         connections.outputs().len() + notices
     }
 
-    /// The next output, in the order in which they came up.
+    /// The next output, in the order in which the outputs came up.
     pub(crate) fn poll(&mut self) -> Option<Output> {
         let answer = self.tables.answer().map(Output::Answer);
         answer
@@ -286,7 +286,7 @@ impl Shard {
             .or_else(|| self.connections.poll())
     }
 
-    /// What to write to a peer next. The caller writes it, then calls [`Shard::written`]; until then
+    /// The next bytes to write to a peer. The caller writes them, then calls [`Shard::written`]; until then
     /// there is nothing more. `look` asks the kernel about the connection.
     pub(crate) fn next_write(
         &mut self,
@@ -297,7 +297,7 @@ impl Shard {
         self.connections.next_write(now, slot, look)
     }
 
-    /// A write is done and `bytes` is given back.
+    /// Takes back the `bytes` of a write that is done.
     pub(crate) fn written(&mut self, now: Moment, slot: Slot, bytes: OutBuf) {
         self.tables.sent(now);
         let (connections, mut owners) = self.split();
@@ -321,7 +321,7 @@ impl Shard {
         connections.close(slot, reason, &mut owners);
     }
 
-    /// Ends a session because an operator wants it. `false` when there is none of that name.
+    /// Ends a session because an operator wants it. `false` when there is no session of that name.
     pub(crate) fn reset(&mut self, id: PeerId, reason: CloseReason) -> bool {
         let slot = self.connections.slot_of(id);
         if let Some(slot) = slot {
@@ -341,32 +341,32 @@ impl Shard {
         !self.tables.is_idle() && !self.mesh.is_congested()
     }
 
-    /// Whether something came up, outside of [`Shard::turn`], that a turn should see to at once.
+    /// Whether there is work, from outside of [`Shard::turn`], that a turn should do at once.
     pub(crate) fn wants_turn(&mut self) -> bool {
         self.outputs() > 0 || self.has_work()
     }
 
-    /// Whether a turn has something to go on with now that a peer has taken a write.
+    /// Whether a turn can go on with withdrawals or reviews now that a peer has taken a write.
     pub(crate) fn awaits_writes(&self) -> bool {
         self.tables.has_departed() || self.has_reviews() || self.has_work() || self.has_outgoing()
     }
 
-    /// Whether routes or classes are judged anew, since the policy has changed.
+    /// Whether routes or classes are being judged again, since the policy has changed.
     pub(crate) fn has_reviews(&self) -> bool {
         self.tables.has_reviews() || self.connections.is_under_review()
     }
 
-    /// Whether something waits for another shard.
+    /// Whether a message waits for another shard.
     pub(crate) fn has_outgoing(&self) -> bool {
         self.mesh.has_outgoing()
     }
 
-    /// The reflector is stopping: peers are no longer read, so none is called silent.
+    /// The reflector is stopping: peers are no longer read, so no peer counts as silent.
     pub(crate) fn drain(&mut self) {
         self.is_draining = true;
     }
 
-    /// Whether everything that was received has been written out, as far as peers take it.
+    /// Whether everything that was received has been written to peers, as far as these take it.
     pub(crate) fn is_flushed(&self) -> bool {
         !self.tables.is_dirty()
             && self.tables.is_idle()
@@ -375,7 +375,7 @@ impl Shard {
             && self.connections.is_flushed()
     }
 
-    /// Does its part in a move. What it says to that comes as [`Output::Answer`].
+    /// Carries out an order of a move. Its answer comes as [`Output::Answer`].
     pub(crate) fn order(&mut self, now: Moment, order: MoveOrder) {
         let (connections, mut owners) = self.split();
         match order {
@@ -405,18 +405,18 @@ impl Shard {
         }
     }
 
-    /// Whether a connection of which [`Output::Leaves`] said so is still to leave.
+    /// Whether a connection that [`Output::Leaves`] named is still to leave.
     pub(crate) fn leaves(&self, slot: Slot) -> bool {
         self.connections.leaves(slot)
     }
 
-    /// Takes out a connection of which [`Output::Leaves`] said that it leaves. `rest` is what is left of
-    /// the write in flight. `None` when it stays after all.
+    /// Takes out a connection that [`Output::Leaves`] named. `rest` is the unwritten rest of
+    /// the write in flight. `None` when the connection stays after all.
     pub(crate) fn leave(&mut self, now: Moment, slot: Slot, rest: Bytes) -> Option<Traveller> {
         self.connections.leave(now, slot, rest)
     }
 
-    /// Owns tables that come from another process, before any connection asks for them.
+    /// Takes over tables from another process, before any connection asks for them.
     pub(crate) fn own(&mut self, tables: Tenants) {
         self.tables.put(tables);
     }
@@ -427,12 +427,12 @@ impl Shard {
         connections.arrive(now, traveller, &mut owners)
     }
 
-    /// Looks that change nothing.
+    /// Answers questions, which change nothing.
     pub(crate) fn inspect(&self) -> Inspection<'_> {
         Inspection::new(self.mesh.id(), &self.connections, &self.tables)
     }
 
-    /// A copy of what there is and what was counted. `turns` and `busy` are the driver's to fill in.
+    /// A copy of the present numbers and counts. The driver fills in `turns` and `busy`.
     /// Cost: a look at the VNIs with changes to seal.
     pub(crate) fn metrics(&self) -> Metrics {
         let mut metrics = Metrics::default();
@@ -442,17 +442,17 @@ impl Shard {
         metrics
     }
 
-    /// Somebody begins to watch. Cost: a look at the VNIs with changes to seal.
+    /// A monitor begins to watch. Cost: a look at the VNIs with changes to seal.
     pub(crate) fn add_monitor(&mut self, filter: MonitorFilter) {
         self.tables.add_monitor(filter);
     }
 
-    /// Somebody watches no more.
+    /// A monitor stops watching.
     pub(crate) fn remove_monitor(&mut self, filter: MonitorFilter) {
         self.tables.remove_monitor(filter);
     }
 
-    /// What watched VNIs have sealed since the last call.
+    /// The batches that watched VNIs have sealed since the last call.
     pub(crate) fn take_monitored(&mut self) -> Vec<MonitoredBatch> {
         self.tables.take_monitored()
     }

@@ -7,7 +7,7 @@ use crate::outbox::{Gather, OutBuf};
 pub(super) struct Buffers(Vec<Gather>);
 
 impl Buffers {
-    /// How many are kept.
+    /// The number of buffers that are kept.
     const KEPT: usize = 64;
 
     pub(super) fn lend(&mut self) -> Gather {

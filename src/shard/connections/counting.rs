@@ -12,13 +12,13 @@ use crate::session::CloseReason;
 use crate::shard::config::TICK;
 use crate::shard::inspect::{ByAction, Metrics, Occupancy};
 
-/// Metrics with the part of connections filled in as things happen. What waits for peers is as of the
-/// last tick; how many sessions there are is known without.
+/// Metrics whose part for connections is updated at each event. The numbers of what waits for peers are
+/// those of the last tick; the number of sessions is always exact.
 #[derive(Debug, Default)]
 pub(crate) struct Counting {
     metrics: Metrics,
     pub(super) removes_received: u64,
-    /// What the policy has refused, or let through with a warning, of claims and subscriptions.
+    /// The claims and subscriptions that the policy has refused, or allowed with a warning.
     refused: BTreeMap<Refusal, u64>,
 }
 
@@ -43,13 +43,13 @@ impl Counting {
         self.now.established += 1;
     }
 
-    /// A session ends here, or goes on elsewhere.
+    /// A session ends here, or leaves for another shard.
     pub(super) fn left(&mut self, peer: &Peer) {
         self.now.established -= u64::from(peer.session.is_established());
         self.now.subscriptions -= peer.memberships.subscriptions();
     }
 
-    /// A session goes on here.
+    /// A session arrives from another shard.
     pub(super) fn arrived(&mut self, peer: &Peer) {
         self.now.established += u64::from(peer.session.is_established());
         self.now.subscriptions += peer.memberships.subscriptions();
@@ -86,18 +86,18 @@ impl Counting {
         self.sent += sent;
     }
 
-    /// Forgets what was known to wait for peers: a tick is about to look at each.
+    /// Resets the numbers of what waits for peers: the tick counts it anew at each peer.
     pub(super) fn begin_tick(&mut self) {
         self.now = Occupancy { behind: 0, slow_peers: 0, backlog: 0, ..self.now };
     }
 
-    /// A tick looks at a peer.
+    /// A tick counts what waits for a peer.
     pub(super) fn look(&mut self, now: Moment, peer: &mut Peer) {
         self.now.behind += peer.behind_count();
         self.now.slow_peers += u64::from(peer.is_slow(now));
         self.now.backlog += peer.backlog();
         if peer.sending.writing && now.since(peer.sending.began) > TICK {
-            // It must not keep the journal from forgetting what it has been given already.
+            // The hanging write must not keep the journal from forgetting changes that the peer was given already.
             let propagation = &mut self.metrics.propagation;
             peer.outbox.finished(|received| propagation.record(now.since(received)));
         }

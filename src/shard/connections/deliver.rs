@@ -13,7 +13,7 @@ use crate::table::{Audience, Batch, Chunk};
 use crate::wire::{Capabilities, Vni};
 
 impl Connections {
-    /// Takes in what an owner of VNIs says.
+    /// Handles a delivery from an owner of VNIs.
     pub(in crate::shard) fn deliver(
         &mut self,
         now: Moment,
@@ -73,7 +73,7 @@ impl Connections {
     pub(super) fn pull(&mut self, slot: Slot, owners: &mut Owners<'_>) {
         let peer = &mut self.peers[slot];
         if peer.departure.is_some() {
-            return; // its new shard asks
+            return; // its new shard asks for chunks
         }
         while peer.pulls < PULLS_MAX
             && peer.outbox.bytes() < self.settings.bounds.outbox.low_water
@@ -83,7 +83,7 @@ impl Connections {
                 peer.pulls += 1;
                 let (peer, shard) = (peer.id, self.shard);
                 owners.request(Request::Pull { peer, shard, vni, subscription });
-            } // else it has ended meanwhile
+            } // else the subscription has ended meanwhile
         }
     }
 
@@ -128,7 +128,7 @@ impl Connections {
         }
     }
 
-    /// The answer to one pull of a subscription.
+    /// Takes the answer to one pull of a subscription.
     fn catch_up(
         &mut self,
         now: Moment,

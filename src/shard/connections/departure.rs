@@ -12,16 +12,16 @@ pub(in crate::shard) struct Departure {
     pub(super) number: u64,
     /// Owners that have not answered yet.
     pub(super) awaited: Vec<ShardId>,
-    /// The first batch of each VNI that the peer will not have been sent.
+    /// The first batch of each VNI that the connection can't take before it leaves.
     pub(super) refused: Vec<(Vni, Arc<Batch>)>,
-    /// What was read after the last turn at which it was read.
+    /// Bytes that were read and not handled yet.
     pub(super) unread: Vec<u8>,
-    /// Whether it is one of the connections of which a handover was told that they leave.
+    /// Whether a handover was told that this connection leaves.
     pub(super) parts: bool,
 }
 
 impl Departure {
-    /// Of a connection that owners know of, each of which is to answer.
+    /// The departure of a connection that these owners know; each of them must answer.
     pub(super) fn new(number: u64, awaited: Vec<ShardId>) -> Self {
         Self { number, awaited, refused: Vec::new(), unread: Vec::new(), parts: false }
     }
@@ -31,17 +31,17 @@ impl Departure {
         self.awaited.is_empty()
     }
 
-    /// The first batch of each VNI that the peer will not have been sent: its owner is told here.
+    /// Takes the first batch of each VNI that the connection can't take; the caller tells the owners.
     pub(super) fn take_refused(&mut self) -> Vec<(Vni, Arc<Batch>)> {
         std::mem::take(&mut self.refused)
     }
 
-    /// Which move it is.
+    /// The number of the move.
     pub(super) fn number(&self) -> u64 {
         self.number
     }
 
-    /// Keeps bytes for the shard where the connection will be.
+    /// Keeps bytes for the shard to which the connection moves.
     pub(super) fn keep(&mut self, bytes: &[u8]) {
         self.unread.extend_from_slice(bytes);
     }
@@ -54,12 +54,12 @@ impl Departure {
     }
 }
 
-/// That no connection is read or sent anything.
+/// The state in which the shard neither reads connections nor sends to them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Freeze {
-    /// Which handover it is for.
+    /// The number of the handover.
     pub(super) number: u64,
-    /// Connections of which not every owner has answered yet.
+    /// The number of connections that still lack the answer of some owner.
     pub(super) awaited: usize,
     /// Whether connections leave.
     pub(super) parts: bool,

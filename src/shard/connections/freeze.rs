@@ -10,7 +10,7 @@ use crate::shard::owners::Owners;
 
 impl Connections {
     /// Prepares every connection to leave. [`Answer::Frozen`] says when owners have been told of all that
-    /// the connections could not take; from then on nothing about them changes but that they end.
+    /// the connections could not take; from then on a connection does not change, but it may end.
     pub(in crate::shard) fn freeze(&mut self, number: u64, owners: &mut Owners<'_>) {
         let ids: Vec<_> = self.by_id.keys().copied().collect();
         self.freeze = Some(Freeze { number, awaited: ids.len(), parts: false });
@@ -20,7 +20,7 @@ impl Connections {
         self.answer_if_frozen();
     }
 
-    /// Serves all connections again. Harmless when they are served.
+    /// Serves all connections again. Harmless when none is frozen.
     pub(in crate::shard) fn thaw(&mut self, now: Moment, number: u64, owners: &mut Owners<'_>) {
         if self.freeze.take_if(|freeze| freeze.number == number).is_some() {
             let ids: Vec<_> = self.by_id.keys().copied().collect();
@@ -30,7 +30,7 @@ impl Connections {
         }
     }
 
-    /// Has every connection leave that is prepared for it. Returns how many there are.
+    /// Lets all prepared connections leave. Returns their number.
     pub(in crate::shard) fn part(&mut self) -> usize {
         if let Some(freeze) = &mut self.freeze {
             freeze.parts = true;
@@ -45,7 +45,7 @@ impl Connections {
         leave.len()
     }
 
-    /// A fresh connection leaves with the others, if they do; not if they leave already. No owner knows of it yet.
+    /// Prepares a fresh connection to leave with the others, unless these leave already. No owner knows of it yet.
     pub(super) fn freeze_fresh(&mut self, slot: Slot) {
         if let Some(Freeze { number, .. }) = self.freeze {
             let peer = &mut self.peers[slot];
@@ -54,7 +54,7 @@ impl Connections {
         }
     }
 
-    /// All owners have answered of a connection. `false` when that is not for a handover.
+    /// All owners have answered for a connection. `false` if it does not leave for this handover.
     pub(super) fn has_frozen(&mut self, slot: Slot, number: u64, owners: &mut Owners<'_>) -> bool {
         if self.freeze.is_none_or(|freeze| freeze.number != number) {
             return false;
@@ -69,8 +69,8 @@ impl Connections {
         true
     }
 
-    /// A connection has ended that was to leave. `false` when the coordinator, or the handover, is to be told: it was
-    /// told that the connection leaves.
+    /// A connection that was prepared to leave has ended. `false` if the coordinator or the handover was told that the
+    /// connection leaves, and so must be told of its end.
     pub(super) fn ended_frozen(&mut self, departure: &Departure) -> bool {
         let is_its = |freeze: Freeze| freeze.number == departure.number();
         if departure.parts || !self.freeze.is_some_and(is_its) {

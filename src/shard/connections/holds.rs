@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use super::Slot;
 use crate::ids::Moment;
 
-/// When peers are to be held, and let go. May mention some for which that is off.
+/// The moments at which holds begin and end. A moment may be out of date: its hold is off.
 #[derive(Debug, Default)]
 pub(super) struct Holds(BinaryHeap<Reverse<(Moment, Slot)>>);
 
@@ -15,12 +15,12 @@ impl Holds {
         self.0.push(Reverse((at, slot)));
     }
 
-    /// The earliest of them.
+    /// The earliest moment.
     pub(super) fn first(&self) -> Option<(Moment, Slot)> {
         self.0.peek().map(|&Reverse(first)| first)
     }
 
-    /// Forgets the earliest of them.
+    /// Forgets the earliest moment.
     pub(super) fn pop(&mut self) {
         self.0.pop();
     }

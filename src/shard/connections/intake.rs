@@ -16,13 +16,13 @@ use crate::wire::{
     Action, Capabilities, Extensions, Frame, Frames, HEADER_LEN, Hello, Message, Report, Update,
 };
 
-/// Updates of a run that are sent on together: what a table looks up at once, and what a peer is served
-/// in one turn at most.
+/// The number of updates of a run that are sent on together: as many as a table looks up at once, and as many as a peer
+/// is served in one turn at most.
 pub(super) const ENOUGH: usize = TOGETHER;
 const _: () = assert!(ENOUGH <= QUANTUM);
 
 impl Connections {
-    /// Takes bytes that a peer sent, cut anywhere. All of them: the caller bounds how many it reads
+    /// Takes bytes that a peer sent, cut anywhere. It takes all of them: the caller bounds how many it reads
     /// at a time, which is the budget of a connection in one turn.
     pub(in crate::shard) fn received(
         &mut self,
@@ -52,7 +52,7 @@ impl Connections {
         let runs = std::mem::take(&mut self.runs);
         let mut intake = Intake { now, slot, runs, connections: self, owners };
         let result = intake.frames(input.feed(bytes));
-        // What an error leaves behind would only be withdrawn.
+        // After an error the session ends, and the updates that are left would only be withdrawn.
         let result = result.and_then(|()| intake.send_runs());
         let mut runs = intake.runs;
         runs.clear();
@@ -131,7 +131,7 @@ impl Intake<'_, '_> {
         Ok(())
     }
 
-    /// What the peer sent before goes before.
+    /// Sends the updates that the peer sent before, so that a change of membership does not overtake them.
     fn before_membership_changes(&mut self) -> Result<(), CloseReason> {
         let Connections { peers, outputs, .. } = &mut *self.connections;
         Connections::disturb(outputs, self.slot, &mut peers[self.slot]);
@@ -191,7 +191,7 @@ impl Intake<'_, '_> {
             .peer()
             .extended
             .then(|| Extensions::new(capabilities, agent, &settings.node).serving(*serving));
-        // As the reference answers; clients of it take the server's word.
+        // Like the reference server: its clients use the interval that the server sends.
         let keepalive_interval = settings.keepalive.min(peer.session.wish());
         peer.outbox.control(&Message::Hello(Hello {
             keepalive_interval,
@@ -223,7 +223,7 @@ impl Intake<'_, '_> {
         self.first_update(update, announcement)
     }
 
-    /// The first update of a VNI in this read, or after one of another VNI with the same place.
+    /// Takes the first update of a VNI in this read, or the first after updates of another VNI took its place.
     fn first_update(
         &mut self,
         update: &Update,
@@ -247,7 +247,7 @@ impl Intake<'_, '_> {
         sent
     }
 
-    /// Sends what waits of every VNI to its owner.
+    /// Sends the waiting updates of every VNI to its owner.
     fn send_runs(&mut self) -> Result<(), CloseReason> {
         let mut runs = std::mem::take(&mut self.runs);
         let sent = runs.all().try_for_each(|run| self.send(run));
@@ -255,7 +255,7 @@ impl Intake<'_, '_> {
         sent
     }
 
-    /// Sends what waits of one VNI to its owner.
+    /// Sends the waiting updates of one VNI to its owner.
     fn send(&mut self, run: &mut Run) -> Result<(), CloseReason> {
         let Some(vni) = run.vni().filter(|_| !run.updates.is_empty()) else { return Ok(()) };
         let received = self.connections.reading.at;
@@ -272,7 +272,7 @@ impl Intake<'_, '_> {
 }
 
 impl Intake<'_, '_> {
-    /// A peer reports. Only what is reported of a subscription is kept: so many there may be.
+    /// Takes a report of a peer. Reports of VNIs without a subscription are dropped, which bounds their number.
     pub(super) fn report(&mut self, report: &Report) {
         let (now, vni) = (self.now, report.vni);
         let peer = self.peer();

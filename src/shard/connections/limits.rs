@@ -14,12 +14,12 @@ use crate::shard::owners::Owners;
 use crate::shard::tables::closes;
 use crate::wire::{Message, Vni};
 
-/// Subscriptions to VNIs that there was no room for, that a tick tries again.
+/// The number of unserved subscriptions (their VNI had no room) that a tick tries again.
 const RETRIES: usize = 64;
 
 impl Connections {
-    /// Keeps count of what a peer announces. What it has left by that is forgotten by
-    /// [`Connections::forget_unused`].
+    /// Counts the routes that a peer announces. [`Connections::forget_unused`] forgets the VNIs that the peer has left
+    /// by this.
     pub(super) fn count_routes(&mut self, slot: Slot, counted: Counted) -> Result<(), CloseReason> {
         let Counted { vni, change, routes, accepted, hits } = counted;
         let limits = self.settings.limits_of(self.peers[slot].standing.rights.class);
@@ -39,7 +39,7 @@ impl Connections {
         if change > 0 && closes_peer && routes > max {
             return Err(CloseReason::MaxRoutes(max));
         }
-        // What was on its way when the limit was reached: the owner counts.
+        // Updates may have been on their way when the peer reached the limit: the owner's count decides.
         if change > 0 && memberships.used_vnis() > max_vnis {
             return Err(CloseReason::MaxSubscriptions(max_vnis));
         }
@@ -65,15 +65,15 @@ impl Connections {
         Ok(())
     }
 
-    /// Changes of a peer that were accepted since this was asked last. None where nobody counts them.
+    /// The accepted changes of a peer since the last call; 0 if change rates have no limit.
     pub(in crate::shard) fn take_uncharged(&mut self, slot: Slot) -> u32 {
         let rare = self.peers.get_mut(slot).and_then(|peer| peer.counts.rare.as_mut());
         rare.map_or(0, |rare| std::mem::take(&mut rare.uncharged))
     }
 
-    /// A peer is not read for a while because its source has changed too much. Its silence means nothing meanwhile, and it is
-    /// told that this side lives: its KEEPALIVEs may wait behind what it has announced. Returns for how long that may be
-    /// before it must be asked for again, and whether it is the first time; `None` when it is to be read.
+    /// Does not read a peer for a while, because its source has changed too much. The peer does not count as silent
+    /// meanwhile and gets a KEEPALIVE, because its own KEEPALIVEs may wait behind its updates. Returns after what time
+    /// the caller must ask again, and whether this is the first time; `None` when the peer is to be read.
     pub(in crate::shard) fn throttle(
         &mut self,
         now: Moment,
@@ -95,13 +95,13 @@ impl Connections {
         Some((interval / 2, is_first))
     }
 
-    /// A peer is read again.
+    /// Lets a peer be read again.
     pub(in crate::shard) fn go_on_reading(&mut self, slot: Slot) {
         let rare = self.peers.get_mut(slot).and_then(|peer| peer.counts.rare.as_mut());
         rare.into_iter().for_each(|rare| rare.is_throttled = false);
     }
 
-    /// Tells that a peer has come near its limit on routes, or to it.
+    /// Reports that a peer is near its limit on routes, or has reached it.
     fn note_near(&mut self, slot: Slot, routes: u64, level: Level) {
         let limits = self.settings.limits_of(self.peers[slot].standing.rights.class);
         let (most, action) = (limits.routes_per_peer, limits.routes_per_peer_action);
@@ -111,7 +111,7 @@ impl Connections {
         self.outputs.push(Output::NearLimit(slot, peer.id, near));
     }
 
-    /// There is no room for the VNI of a subscription: the owner knows nothing of it.
+    /// Lists a subscription as unserved: its VNI had no room, and the owner knows nothing of the subscription.
     pub(super) fn unserved(
         &mut self,
         slot: Slot,
@@ -126,10 +126,10 @@ impl Connections {
         self.pull(slot, owners);
     }
 
-    /// Asks anew for some of the subscriptions that there was no room for, if there is room now. Peers take turns.
+    /// Tries some of the unserved subscriptions again, if there is room now. Peers take turns.
     pub(super) fn retry_unserved(&mut self, owners: &mut Owners<'_>) {
         if owners.tables.growth().room().vnis < 1 {
-            return; // other shards have none either
+            return; // other shards have no room either
         }
         let waits =
             |peer: &Peer| peer.counts.rare.as_ref().is_some_and(|it| !it.unserved.is_empty());

@@ -10,13 +10,13 @@ use crate::wire::Vni;
 struct Membership {
     /// Place in the VNI's list of local subscribers, and the subscription's number.
     subscription: Option<(u32, u32)>,
-    /// It has subscribed, and the policy gives it nothing there.
+    /// The peer has subscribed, and the policy refuses the subscription.
     is_refused: bool,
-    /// Routes that the peer announces there, as the owner said last.
+    /// Routes that the peer announces in the VNI, by the owner's last count.
     routes: u32,
-    /// A number that no other entry and no earlier update of this one had.
+    /// A number that no other entry has, and that every update of this entry changes.
     version: u32,
-    /// Whether it is among [`Memberships::unused`].
+    /// Whether the VNI is in [`Memberships::unused`].
     is_listed: bool,
 }
 
@@ -31,11 +31,11 @@ impl Membership {
 #[derive(Debug, Default)]
 pub(in crate::shard) struct Memberships {
     vnis: VniMap<Membership>,
-    /// Those that the peer takes part in, as far as is known: what the limit is about.
+    /// The number of VNIs that the peer takes part in, as far as its shard knows; the limit bounds this number.
     used: u32,
-    /// Those that it may have left, some of them no longer there.
+    /// VNIs that the peer may have left; some may have no entry any more.
     unused: RareQueue<Vni>,
-    /// Numbers what changes in `vnis`.
+    /// The latest version of any entry in `vnis`.
     version: u32,
     subscriptions: u32,
     /// Numbers subscriptions, so that a late chunk of an ended one is recognised.
@@ -50,7 +50,7 @@ impl Memberships {
         self.vnis.get(vni).is_some()
     }
 
-    /// An ADD, or a REMOVE, for a VNI goes to its owner; `false` for a REMOVE where there is nothing.
+    /// Notes that an ADD or a REMOVE for a VNI goes to its owner; `false` for a REMOVE in a VNI without an entry.
     pub(in crate::shard) fn touch(
         &mut self,
         vni: Vni,
@@ -72,8 +72,8 @@ impl Memberships {
         Ok(true)
     }
 
-    /// The number of the peer's new subscription, with a place in the list of the VNI's local subscribers;
-    /// `None` when it has one.
+    /// Begins a subscription with this place in the list of the VNI's local subscribers, and returns its number;
+    /// `None` when the peer has a subscription already.
     pub(in crate::shard) fn subscribe(
         &mut self,
         vni: Vni,
@@ -96,7 +96,7 @@ impl Memberships {
         Ok(Some(id))
     }
 
-    /// The peer subscribes, and gets nothing.
+    /// Notes a subscription that the policy refuses.
     pub(in crate::shard) fn refuse(&mut self, vni: Vni, max: u64) -> Result<(), CloseReason> {
         let is_used = self.vnis.get(vni).is_some_and(Membership::is_used);
         if !is_used && u64::from(self.used) >= max {
@@ -108,7 +108,7 @@ impl Memberships {
         Ok(())
     }
 
-    /// A refused subscription is none any more; `false` when there was none.
+    /// Forgets that a subscription is refused; `false` when none was.
     pub(in crate::shard) fn no_longer_refused(&mut self, vni: Vni) -> bool {
         let Some(entry) = self.vnis.get_mut(vni).filter(|entry| entry.is_refused) else {
             return false;
@@ -131,7 +131,7 @@ impl Memberships {
         self.vnis.iter().filter(|(_, entry)| entry.is_refused).map(|(vni, _)| vni)
     }
 
-    /// Ends a subscription and whatever else the peer has there; its place, or `None` without one.
+    /// Ends a subscription and the peer's other part in the VNI. Returns its place; `None` without a subscription.
     pub(in crate::shard) fn unsubscribe(&mut self, vni: Vni) -> Option<u32> {
         let (place, _) = self.vnis.get(vni)?.subscription?;
         self.vnis.remove(vni);
@@ -145,12 +145,12 @@ impl Memberships {
         self.vnis.get(vni)?.subscription
     }
 
-    /// Whether a subscription's number is that of the present one.
+    /// Whether a subscription's number is that of the present subscription.
     pub(in crate::shard) fn is_current(&self, vni: Vni, id: u32) -> bool {
         self.subscription(vni).is_some_and(|(_, current)| current == id)
     }
 
-    /// A subscription has another place in the list of the VNI's local subscribers.
+    /// Gives a subscription another place in the list of the VNI's local subscribers.
     pub(in crate::shard) fn set_place(&mut self, vni: Vni, place: u32) {
         let entry = self.vnis.get_mut(vni);
         if let Some((at, _)) = entry.and_then(|entry| entry.subscription.as_mut()) {
@@ -168,38 +168,38 @@ impl Memberships {
         self.routes
     }
 
-    /// The same, without those of one VNI: of these the owner knows more, because what it was asked before
-    /// may not have been answered yet.
+    /// The same without the routes of one VNI: for that VNI the owner's count is more recent, because its answers to
+    /// earlier requests may still be on their way.
     pub(in crate::shard) fn routes_outside(&self, vni: Vni) -> i64 {
         self.routes - self.vnis.get(vni).map_or(0, |entry| i64::from(entry.routes))
     }
 
-    /// The VNIs from one on, in ascending order.
+    /// The VNIs from a given VNI on, in ascending order.
     pub(in crate::shard) fn vnis_from(&self, from: Vni) -> impl Iterator<Item = Vni> {
         self.vnis.keys_from(from)
     }
 
-    /// Empties it; each VNI with the subscription's place, in ascending order.
+    /// Removes all entries. Returns each VNI with the subscription's place, in ascending order.
     pub(in crate::shard) fn take(&mut self) -> impl Iterator<Item = (Vni, Option<u32>)> + use<> {
         let place = |entry: Membership| entry.subscription.map(|(place, _)| place);
         self.vnis.take().map(move |(vni, entry)| (vni, place(entry)))
     }
 
-    /// Gives back memory of which nothing is in use.
+    /// Gives back unused memory.
     pub(in crate::shard) fn rest(&mut self) {
         self.unused.rest();
     }
 
-    /// The VNIs in which it takes part: whether it subscribes, whether that was refused, and the routes that it
-    /// announces.
+    /// The VNIs in which the peer takes part: whether it subscribes, whether the policy refuses the subscription, and
+    /// the number of routes that it announces.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Vni, bool, bool, u32)> {
         self.vnis
             .iter()
             .map(|(vni, entry)| (vni, entry.subscription.is_some(), entry.is_refused, entry.routes))
     }
 
-    /// The peer takes part in a VNI as it did elsewhere. The number of its subscription, if it subscribes.
-    /// It must not take part there already.
+    /// Adds a VNI in which the peer took part elsewhere. Returns the number of its subscription, if it subscribes.
+    /// The peer must not take part in the VNI here already.
     pub(super) fn join(&mut self, vni: Vni, subscribes: bool, routes: u32) -> Option<u32> {
         let entry = self.vnis.or_default(vni);
         entry.routes = routes;
@@ -222,7 +222,7 @@ impl Memberships {
         self.vnis.iter_mut().filter_map(|(vni, entry)| Some((vni, entry.subscription.as_mut()?)))
     }
 
-    /// The owner of a VNI has counted what the peer announces there, and how much that has changed.
+    /// Takes the owner's count of the peer's routes in a VNI, and the change of that count.
     pub(in crate::shard) fn counted(&mut self, vni: Vni, routes: u32, change: i64) {
         self.routes += change;
         let Some(entry) = self.vnis.get_mut(vni) else { return };
@@ -232,12 +232,12 @@ impl Memberships {
         list_unused(&mut self.unused, vni, entry);
     }
 
-    /// In how many VNIs it takes part, as far as is known.
+    /// The number of VNIs in which the peer takes part, as far as its shard knows.
     pub(in crate::shard) fn used_vnis(&self) -> u64 {
         self.used.into()
     }
 
-    /// A VNI that it may have left, and its version, if more than so many are kept.
+    /// The next VNI that the peer may have left, with its version, if there are more than `kept` such VNIs.
     pub(in crate::shard) fn next_unused(&mut self, kept: usize) -> Option<(Vni, u32)> {
         while self.unused.len() > kept {
             let vni = self.unused.pop_front()?;
@@ -251,7 +251,7 @@ impl Memberships {
         None
     }
 
-    /// The owner knows nothing of the peer any more, as of a version.
+    /// The owner has answered that the peer takes no part in a VNI any more, as of a version.
     pub(in crate::shard) fn left(&mut self, vni: Vni, version: u32) {
         let Some(entry) = self.vnis.get_mut(vni) else { return };
         if entry.version == version && !entry.is_used() {
@@ -262,7 +262,7 @@ impl Memberships {
     }
 }
 
-/// Lists an entry that may be of no use any more.
+/// Lists an entry that may be unused.
 fn list_unused(unused: &mut RareQueue<Vni>, vni: Vni, entry: &mut Membership) {
     if !entry.is_used() && !entry.is_listed {
         entry.is_listed = true;

@@ -71,20 +71,20 @@ use crate::session::TlsPeer;
 pub(crate) struct Connections {
     shard: ShardId,
     settings: Arc<ShardConfig>,
-    /// For how many seconds the reflector has had sessions, which its HELLO tells.
+    /// The seconds for which the reflector has had sessions; its HELLO says so.
     serving: u32,
     peers: Slab<Slot, Box<Peer>>,
     by_id: AHashMap<PeerId, Slot>,
     subscribers: Subscribers,
     reading: Reading,
-    /// Lent to the read that is being taken in.
+    /// Lent to the `Intake` of the present read.
     runs: Runs,
     buffers: Buffers,
     holds: Holds,
     freeze: Option<Freeze>,
-    /// The next peer whose class is to be found anew, while that is under way.
+    /// The next peer whose class must be found again, while a review is under way.
     review: Option<u32>,
-    /// Ticks at which subscriptions were tried again that there was no room for.
+    /// The number of ticks that have tried unserved subscriptions again.
     retries: usize,
     outputs: Outputs,
     counting: Counting,
@@ -149,17 +149,17 @@ impl Connections {
         self.peers.remove(slot);
     }
 
-    /// Whether there is no connection, not even one that has ended and is held by the driver.
+    /// Whether there is no connection, not even an ended connection that the driver still holds.
     pub(super) fn is_empty(&self) -> bool {
         self.peers.end() == 0
     }
 
-    /// There is no connection, and no tick until there is one: nothing waits for anybody.
+    /// There is no connection, and no tick until there is one: nothing waits for any peer.
     pub(super) fn fall_asleep(&mut self) {
         self.counting.begin_tick();
     }
 
-    /// Where a session is, if there is one of that name.
+    /// The place of the session with this name, if there is one.
     pub(super) fn slot_of(&self, id: PeerId) -> Option<Slot> {
         self.by_id.get(&id).copied()
     }
@@ -170,7 +170,7 @@ impl Connections {
         Some((slot, self.peers.get(slot)?))
     }
 
-    /// All connections with their places; those that have ended stay until they are released.
+    /// All connections with their places; an ended connection stays until it is released.
     pub(super) fn peers(&self) -> &Slab<Slot, Box<Peer>> {
         &self.peers
     }
@@ -184,7 +184,7 @@ impl Connections {
         &self.outputs
     }
 
-    /// Has something told to the coordinator.
+    /// Sends an answer to the coordinator.
     pub(super) fn answer(&mut self, answer: Answer<Infallible>) {
         self.outputs.push(Output::Answer(answer));
     }
@@ -200,14 +200,14 @@ impl Connections {
         Some(output)
     }
 
-    /// Whether every peer has been sent what there is for it.
+    /// Whether every peer has been sent all that waits for it.
     pub(super) fn is_flushed(&self) -> bool {
         self.peers.iter().all(|(_, peer)| {
             peer.is_closed || (peer.outbox.is_empty() && !peer.sending.writing && peer.pulls == 0)
         })
     }
 
-    /// What is left when every peer has gone.
+    /// The numbers of what is left when every peer has gone; they should be 0.
     #[cfg(test)]
     pub(super) fn leftovers(&self) -> Vec<(&'static str, usize)> {
         vec![
@@ -219,13 +219,13 @@ impl Connections {
         ]
     }
 
-    /// Asks whether a peer may be forgotten where it has left VNIs. A few are kept: most who withdraw
-    /// their last route announce another soon. Not while updates of the peer wait in a run: the question
+    /// Asks owners whether they can forget a peer in VNIs that it has left. Keeps a few VNIs: most peers that withdraw
+    /// their last route soon announce another. Asks nothing while updates of the peer wait in a run: the question
     /// must not overtake them.
     fn forget_unused(&mut self, slot: Slot, owners: &mut Owners<'_>) {
         let peer = &mut self.peers[slot];
         if peer.departure.is_some() {
-            return; // its new shard asks
+            return; // its new shard asks owners
         }
         while let Some((vni, version)) =
             peer.memberships.next_unused(self.settings.bounds.unused_vnis)

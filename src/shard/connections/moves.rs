@@ -23,7 +23,7 @@ pub(crate) struct Traveller {
 }
 
 impl Traveller {
-    /// A connection that comes from elsewhere, with what was received and not understood yet.
+    /// A connection that comes from elsewhere, with bytes that were received and not parsed yet.
     pub(super) fn of(peer: Box<Peer>, unread: Vec<u8>) -> Self {
         Self { peer, refused: Vec::new(), unread }
     }
@@ -32,27 +32,27 @@ impl Traveller {
         &self.peer
     }
 
-    /// What is known of the connection, if it came over TLS.
+    /// The facts of the TLS connection; `None` without TLS.
     pub(crate) fn tls(&self) -> Option<&TlsPeer> {
         self.peer.session.tls()
     }
 
-    /// The first batch of each VNI that it could not take and of which its owner is to be told.
+    /// The first batch of each VNI that the connection could not take; the owner is still to be told.
     pub(super) fn refused(&self) -> &[(Vni, Arc<Batch>)] {
         &self.refused
     }
 
-    /// What was read after the last turn at which it was read.
+    /// Bytes that were read and not handled yet.
     pub(super) fn unread(&self) -> &[u8] {
         &self.unread
     }
 
-    /// Whose connection it is.
+    /// The peer of the connection.
     pub(crate) fn peer(&self) -> PeerId {
         self.peer.id
     }
 
-    /// Whether its HELLO has come, which makes a session of it.
+    /// Whether its HELLO has come, which makes the connection a session.
     pub(crate) fn has_begun(&self) -> bool {
         self.peer.session.has_begun()
     }
@@ -81,7 +81,7 @@ impl Connections {
         let awaited = owners.mesh.shards().collect();
         let peer = &mut self.peers[slot];
         peer.departure = Some(Box::new(Departure::new(number, awaited)));
-        // Where it goes on they are found to be unserved again.
+        // The new shard finds again which subscriptions are unserved.
         for subscription in peer.counts.rare.iter_mut().flat_map(|rare| rare.unserved.drain(..)) {
             peer.behind.push_back(subscription);
         }
@@ -156,7 +156,7 @@ impl Connections {
         departure.is_some_and(|departure| departure.is_ready())
     }
 
-    /// Takes out a connection of which [`Output::Leaves`] said that it leaves. `rest` is what is left of
+    /// Takes out a connection that [`Output::Leaves`] named. `rest` is the unwritten rest of
     /// the write in flight.
     pub(in crate::shard) fn leave(
         &mut self,
@@ -175,7 +175,7 @@ impl Connections {
         let propagation = &mut self.counting.propagation;
         peer.outbox.finished(|received| propagation.record(now.since(received)));
         if peer.sending.writing {
-            // What the socket has taken of it; the rest is counted when that is written.
+            // Count the bytes that the socket has taken; the rest is counted when it is written.
             let taken = peer.counts.in_flight.saturating_sub(rest.len()) as u64;
             peer.counts.bytes_sent += taken;
             self.counting.stats.bytes_sent += taken;
@@ -200,7 +200,7 @@ impl Connections {
         let id = peer.id;
         let slot = self.peers.insert(peer);
         self.go_on_reading(slot);
-        // It was not read on the way, so its silence means nothing.
+        // Nobody read it during the move, so its silence means nothing.
         self.peers[slot].session.excuse(now);
         self.by_id.insert(id, slot);
         let peer = &mut self.peers[slot];
@@ -238,6 +238,6 @@ impl Connections {
         }
         self.forget_unused(slot, owners);
         self.pull(slot, owners);
-        self.pause(slot, owners); // the driver waits to be told that it may read
+        self.pause(slot, owners); // the driver waits until it is told to read
     }
 }

@@ -19,7 +19,7 @@ use crate::wire::{Capabilities, Reassembly, Vni};
 /// Chunks that may be on their way to one peer. Two keep a dump across shards busy.
 pub(crate) const PULLS_MAX: u32 = 2;
 
-/// A write that has hung for so long makes its peer slow.
+/// A peer is slow if a write to it has hung for this time.
 const SLOW_WRITE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// See the module's documentation.
@@ -28,14 +28,14 @@ pub(crate) struct Peer {
     pub(in crate::shard) id: PeerId,
     pub(in crate::shard) session: Session,
     pub(in crate::shard) outbox: Outbox,
-    /// Bytes of a message that has not arrived whole; empty between messages.
+    /// Bytes of an incomplete message; empty between messages.
     pub(in crate::shard) input: Reassembly,
     /// Every VNI that the peer subscribed to or announced in.
     pub(in crate::shard) memberships: Memberships,
     /// Subscriptions that are behind and have no pull under way.
     pub(in crate::shard) behind: RareQueue<(Vni, u32)>,
     pub(in crate::shard) pulls: u32,
-    /// Its rhythm, and whether its KEEPALIVEs wake nobody now.
+    /// The rhythm of its KEEPALIVEs, and whether they wake nobody now.
     pub(in crate::shard) quiet: Quiet,
     pub(in crate::shard) is_held: bool,
     /// `None` for a peer that may be sent to at any pace.
@@ -52,34 +52,34 @@ pub(crate) struct Peer {
     pub(in crate::shard) counts: PeerCounts,
 }
 
-/// What a policy judges the peer by.
+/// The facts by which a policy judges the peer.
 #[derive(Clone, Debug, Default)]
 pub(in crate::shard) struct Standing {
-    /// Where its connection comes from.
+    /// The address from which its connection comes.
     pub(in crate::shard) address: Option<IpAddr>,
     pub(in crate::shard) rights: Rights,
-    /// Which routes it receives: for the length of its session.
+    /// The routes that it receives; fixed for its session.
     pub(in crate::shard) selection: Selection,
-    /// It says that it is a server and is treated as a client: for the length of its session.
+    /// Whether it says that it is a server but is treated as a client; fixed for its session.
     pub(in crate::shard) is_denied_server: bool,
-    /// A bit for each reason for which something was refused and reported.
+    /// One bit for each reason for which a refusal was reported.
     pub(in crate::shard) told: u16,
 }
 
-/// How the peer takes what it is sent.
+/// How the peer takes the bytes that it is sent.
 #[derive(Debug)]
 pub(in crate::shard) struct Sending {
     /// Whether a write is in flight.
     pub(in crate::shard) writing: bool,
-    /// When the peer last took something, or had nothing to take.
+    /// When the peer last took bytes, or none waited for it.
     pub(in crate::shard) progress: Moment,
     /// When the write in flight began.
     pub(in crate::shard) began: Moment,
-    /// When nothing waited for it last, or a write that had hung went through.
+    /// When nothing last waited for it, or a write that had hung was completed.
     pub(in crate::shard) idle: Moment,
     /// Whether large packets reach it.
     pub(in crate::shard) path: Path,
-    /// Bytes its kernel had acknowledged when last looked at, once that has been done.
+    /// Bytes that its kernel had acknowledged at the last look; 0 before the first look.
     acked: u64,
     was_looked_at: bool,
 }
@@ -97,12 +97,12 @@ impl Sending {
         }
     }
 
-    /// Bytes its kernel had acknowledged when last looked at; `None` before the first look.
+    /// Bytes that its kernel had acknowledged at the last look; `None` before the first look.
     pub(in crate::shard) fn acked(&self) -> Option<u64> {
         self.was_looked_at.then_some(self.acked)
     }
 
-    /// Its kernel has acknowledged so many bytes. Returns what [`Sending::acked`] was.
+    /// Sets the number of bytes that its kernel has acknowledged. Returns the former [`Sending::acked`].
     pub(in crate::shard) fn set_acked(&mut self, acked: Option<u64>) -> Option<u64> {
         let before = self.acked();
         (self.acked, self.was_looked_at) = (acked.unwrap_or(0), acked.is_some());
@@ -110,7 +110,7 @@ impl Sending {
     }
 }
 
-/// What is counted of one peer.
+/// The counts of one peer.
 #[derive(Debug)]
 pub(crate) struct PeerCounts {
     pub(crate) accepted: Moment,
@@ -120,13 +120,13 @@ pub(crate) struct PeerCounts {
     pub(crate) updates_sent: ByAction,
     pub(crate) bytes_received: u64,
     pub(crate) bytes_sent: u64,
-    /// What few peers have.
+    /// The facts that few peers have.
     pub(crate) rare: Option<Box<Rare>>,
     /// Bytes of the write in flight.
     pub(crate) in_flight: usize,
 }
 
-/// What is known of few peers, so that the others have no memory for it.
+/// Facts that few peers have, so that the others need no memory for them.
 #[derive(Debug, Default)]
 pub(crate) struct Rare {
     /// Messages that were skipped, by reason; there are few reasons.
@@ -135,15 +135,15 @@ pub(crate) struct Rare {
     pub(crate) refused: u64,
     /// How near it is to its limit on routes.
     pub(in crate::shard) level: Level,
-    /// Subscriptions to VNIs that there was no room for.
+    /// Subscriptions whose VNI had no room.
     pub(in crate::shard) unserved: VecDeque<(Vni, u32)>,
-    /// Changes that were accepted and are still to be charged to its source.
+    /// Accepted changes that are still to be charged to its source.
     pub(in crate::shard) uncharged: u32,
     /// Whether it is not read for now because its source has changed too much.
     pub(crate) is_throttled: bool,
-    /// When it was sent a KEEPALIVE unasked last.
+    /// When the reflector last sent it a KEEPALIVE because it was throttled.
     pub(in crate::shard) kept_alive: Option<Moment>,
-    /// What it has reported last of each VNI that it subscribes to.
+    /// Its last report of each VNI that it subscribes to.
     pub(in crate::shard) reports: BTreeMap<Vni, Reported>,
 }
 
@@ -158,13 +158,13 @@ impl PeerCounts {
         self.rare.as_ref().is_some_and(|rare| rare.is_throttled)
     }
 
-    /// Whether the subscription to a VNI waits until there is room for that.
+    /// Whether the subscription to a VNI waits until the VNI has room.
     pub(crate) fn is_unserved(&self, vni: Vni) -> bool {
         let rare = self.rare.as_ref();
         rare.is_some_and(|rare| rare.unserved.iter().any(|(unserved, _)| *unserved == vni))
     }
 
-    /// What few peers have, for this one.
+    /// The rare facts of this peer, made if there are none.
     pub(in crate::shard) fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
     }
@@ -184,12 +184,12 @@ impl PeerCounts {
     }
 }
 
-/// There are many of them, and the allocator has room for 512 or 640 bytes.
+/// There are many peers, and the allocator has room for 512 or 640 bytes.
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Peer>() <= 512);
 
 impl Peer {
-    /// What its session has come to.
+    /// The counts of its session so far.
     pub(super) fn last_counts(&self) -> LastCounts {
         let counts = &self.counts;
         LastCounts {
@@ -236,8 +236,8 @@ impl Peer {
         Origin { peer: self.id, shard, is_server, rights, selection }
     }
 
-    /// When the peer last took something or had nothing to take. The kernel of a peer takes and
-    /// acknowledges what the program never reads: of one that is paced, that counts only until its
+    /// When the peer last took bytes, or none waited for it. The kernel of a peer takes and
+    /// acknowledges bytes that the program never reads. So for a paced peer, this counts only until its
     /// pacer has proof that the program reads nothing.
     pub(in crate::shard) fn last_taken(&self) -> Moment {
         match self.pacer.as_ref().and_then(|pacer| pacer.stuck_since()) {
@@ -264,8 +264,8 @@ impl Peer {
         self.session.peer().capabilities.contains(capability)
     }
 
-    /// Subscriptions that are behind, whether or not a part of what they lack is under way. Those
-    /// that have ended may still be among them for a moment.
+    /// Subscriptions that are behind, whether or not a chunk for them is under way. Subscriptions
+    /// that have ended may be counted for a moment.
     pub(in crate::shard) fn behind_count(&self) -> u64 {
         (self.behind.len() as u64 + u64::from(self.pulls)).min(self.memberships.subscriptions())
     }
@@ -276,7 +276,7 @@ impl Peer {
             || (self.sending.writing && now.since(self.sending.began) > SLOW_WRITE)
     }
 
-    /// Bytes that wait or are being written.
+    /// Bytes that wait to be written or are being written.
     pub(in crate::shard) fn backlog(&self) -> u64 {
         let in_flight = if self.sending.writing { self.counts.in_flight } else { 0 };
         (self.outbox.bytes() + in_flight) as u64
@@ -294,7 +294,7 @@ impl Peer {
         self.counts.rare.as_ref().is_some_and(|rare| !rare.reports.is_empty())
     }
 
-    /// Its subscription to a VNI has ended, and what it reported of that.
+    /// Forgets the report of a VNI whose subscription has ended.
     pub(super) fn forget_report(&mut self, vni: Vni) {
         if let Some(rare) = &mut self.counts.rare {
             rare.reports.remove(&vni);

@@ -9,11 +9,11 @@ use crate::shard::owners::Owners;
 use crate::shard::slab::Handle as _;
 use crate::wire::Vni;
 
-/// Peers whose class is found anew in one turn, after the policy has changed.
+/// Peers whose class is found again in one turn, after the policy has changed.
 const PEERS: u32 = 256;
 
 impl Peer {
-    /// What it is known by.
+    /// The facts by which a policy finds its class.
     fn subject(&self) -> Subject<'_> {
         let identity = self.session.identity();
         Subject {
@@ -29,10 +29,10 @@ impl Peer {
 }
 
 impl Connections {
-    /// Finds the class of a peer whose HELLO has come, and judges what that says.
+    /// Finds the class of a peer whose HELLO has come, and judges the claims of the HELLO.
     ///
     /// # Errors
-    /// That the session is to be closed for it.
+    /// The reason, if the session must be closed.
     pub(super) fn find_class(&mut self, slot: Slot) -> Result<(), CloseReason> {
         let rights = self.rights_of(slot);
         self.peers[slot].standing.rights = rights;
@@ -54,7 +54,7 @@ impl Connections {
     /// Whether an operator has blocked a peer.
     ///
     /// # Errors
-    /// That the session is to be closed for it.
+    /// The reason, if the session must be closed.
     fn look_for_block(&mut self, slot: Slot, rights: Rights) -> Result<(), CloseReason> {
         let subject = self.peers[slot].subject();
         let Some((refusal, block)) = self.settings.policy.block_of(rights.class, &subject) else {
@@ -71,7 +71,7 @@ impl Connections {
         self.obey(slot, judgement, Some(vni))
     }
 
-    /// What peers may do.
+    /// The policy for peers.
     pub(in crate::shard) fn policy(&self) -> &Policy {
         &self.settings.policy
     }
@@ -87,7 +87,7 @@ impl Connections {
         }
     }
 
-    /// Counts and reports what is refused; whether it is allowed.
+    /// Counts and reports a refusal. Returns whether the judgement allows the request.
     fn obey(
         &mut self,
         slot: Slot,
@@ -101,10 +101,10 @@ impl Connections {
         Ok(judgement.allows())
     }
 
-    /// Reports what was refused, once for each session and reason.
+    /// Reports a refusal, once for each session and reason.
     ///
     /// # Errors
-    /// That the session is to be closed for it.
+    /// The reason, if the session must be closed.
     pub(super) fn report_refusal(
         &mut self,
         slot: Slot,
@@ -127,12 +127,12 @@ impl Connections {
         }
     }
 
-    /// Whether classes are being found anew.
+    /// Whether a review of classes is under way.
     pub(in crate::shard) fn is_under_review(&self) -> bool {
         self.review.is_some()
     }
 
-    /// Finds the classes of some peers anew, after the policy has changed.
+    /// Finds the classes of some peers again, after the policy has changed.
     pub(in crate::shard) fn review(&mut self, owners: &mut Owners<'_>) {
         let Some(from) = self.review else { return };
         let until = (from + PEERS).min(self.peers.end());
@@ -145,8 +145,8 @@ impl Connections {
         self.review = (until < self.peers.end()).then_some(until);
     }
 
-    /// Finds the class of a peer anew, and tells the owners of its VNIs, which then judge it by this policy. Subscriptions
-    /// that were refused and are allowed now begin. A session that subscribes to a VNI which it may no longer see is
+    /// Finds the class of a peer again, and tells the owners of its VNIs, which then judge it by this policy. Refused
+    /// subscriptions that are allowed now begin. A session that subscribes to a VNI which it may no longer see is
     /// closed, since only the end of its session makes a deployed client forget.
     pub(super) fn reclassify(&mut self, slot: Slot, owners: &mut Owners<'_>) {
         let rights = self.rights_of(slot);

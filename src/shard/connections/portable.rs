@@ -19,11 +19,11 @@ use crate::session::{Pacer, Path, Session, Skipped};
 use crate::shard::inspect::ByAction;
 use crate::wire::{Digest, Installed, MAX_FRAME, Vni};
 
-/// Bytes that may have been received and not understood yet: what a connection may be read ahead.
+/// The bytes that may have been received and not parsed yet: as many as a connection may be read ahead.
 const INPUT_MAX: usize = 1 << 20;
 
 impl Traveller {
-    /// Gives the pieces of the portable form to `each`, in order. Owners must have been told of what the
+    /// Gives the pieces of the portable form to `each`, in order. The caller must have told owners which batches the
     /// connection could not take.
     pub(crate) fn export(&self, each: &mut impl FnMut(Kind)) {
         debug_assert!(self.refused().is_empty(), "no batch crosses");
@@ -60,7 +60,7 @@ impl Traveller {
     }
 }
 
-/// A connection that is being read: made of its first piece, it takes the others.
+/// A connection while it is read: made from its first piece, it takes the others.
 #[derive(Debug)]
 pub(crate) struct Importer {
     peer: Box<Peer>,
@@ -99,7 +99,7 @@ impl Importer {
         Ok(Self { peer, input: connection.input })
     }
 
-    /// Whose connection it is.
+    /// The peer of the connection.
     pub(crate) fn peer(&self) -> PeerId {
         self.peer.id
     }
@@ -107,7 +107,7 @@ impl Importer {
     /// Takes the next piece of the connection.
     ///
     /// # Errors
-    /// [`Defect`]; the connection is of no use then.
+    /// [`Defect`]; then the connection is unusable.
     pub(crate) fn take(&mut self, piece: Kind) -> Result<(), Defect> {
         match piece {
             Kind::Memberships(form::Memberships { memberships }) => {
@@ -167,7 +167,7 @@ impl Reported {
 }
 
 impl PeerCounts {
-    /// What was counted, with what the outbox will not see to the end.
+    /// The counts, with the updates that the outbox will not see written.
     fn export(&self, outbox: &Outbox) -> form::Counts {
         let begun = outbox.begun();
         let skipped = self.rare.iter().flat_map(|rare| rare.skipped.iter());
@@ -186,7 +186,7 @@ impl PeerCounts {
     }
 
     fn import(counts: form::Counts) -> Self {
-        // A reason that this version does not know has no place to be counted under.
+        // A reason that this version does not know is dropped: it has no name to count under.
         let known = |(name, count): (String, u64)| {
             Skipped::names().find(|known| *known == name).map(|name| (name, count))
         };

@@ -5,7 +5,7 @@ use crate::ids::Moment;
 use crate::shard::output::{Output, Outputs};
 
 impl Connections {
-    /// A peer has sent something else than a KEEPALIVE when it was due.
+    /// A peer has sent another message when a KEEPALIVE was due.
     pub(super) fn disturb(outputs: &mut Outputs, slot: Slot, peer: &mut Peer) {
         peer.quiet.disturb();
         if std::mem::take(&mut peer.is_held) {
@@ -13,7 +13,7 @@ impl Connections {
         }
     }
 
-    /// Begins the holds that are due and ends those that are over; when the next one is.
+    /// Begins the holds that are due and ends the holds that are over. Returns when the next one begins or ends.
     pub(in crate::shard) fn see_to_holds(&mut self, now: Moment) -> Option<Moment> {
         while let Some((due, slot)) = self.holds.first() {
             if due > now {
@@ -35,7 +35,7 @@ impl Connections {
         None
     }
 
-    /// What had waited for the end of a peer's hold has been read.
+    /// The driver has read the bytes that waited for the end of a peer's hold.
     pub(in crate::shard) fn fetched(&mut self, slot: Slot) {
         if let Some(peer) = self.peers.get_mut(slot) {
             peer.quiet.fetched();

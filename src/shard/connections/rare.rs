@@ -38,7 +38,7 @@ impl<T> RareQueue<T> {
         }
     }
 
-    /// Gives back the memory of an empty one.
+    /// Gives back the memory of an empty queue.
     pub(in crate::shard) fn rest(&mut self) {
         if self.is_empty() {
             self.0 = None;

@@ -9,7 +9,7 @@ use crate::shard::owners::Owners;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Flow {
     Continue,
-    /// Not before an [`Output::Resumed`] says so.
+    /// Read on after an [`Output::Resumed`].
     Pause,
     /// The session has ended.
     Closed,
@@ -17,8 +17,8 @@ pub(crate) enum Flow {
 
 impl Connections {
     /// How many bytes of a peer's socket may be read now; 0 pauses it until [`Output::Resumed`].
-    /// Ask before each read: so what waits never grows by a read of every peer at once, and other shards
-    /// never wait until every peer has been read. The more peers wait for the same turn, the less each is
+    /// Ask before each read: then the waiting bytes never grow by a read of every peer at once, and other shards
+    /// never wait until every peer has been read. The more peers wait for the same turn, the fewer bytes of each are
     /// read.
     pub(in crate::shard) fn read_room(&mut self, slot: Slot, owners: &mut Owners<'_>) -> usize {
         let most = self.settings.bounds.read_per_turn;
@@ -38,7 +38,7 @@ impl Connections {
         self.reading.read = 0;
     }
 
-    /// Has a peer read no further for now. One that waits for itself is resumed when less of it waits.
+    /// Stops reading a peer for now. If its own requests wait, it is resumed when few enough of them wait.
     pub(super) fn pause(&mut self, slot: Slot, owners: &mut Owners<'_>) {
         let peer = &mut self.peers[slot];
         if peer.is_paused || peer.is_closed {
@@ -57,7 +57,7 @@ impl Connections {
         while let Some(peer) = owners.take_drained() {
             let Some(&slot) = self.by_id.get(&peer) else { continue };
             if owners.keeps_waiting(peer) {
-                owners.await_drained(peer); // it waits elsewhere
+                owners.await_drained(peer); // its requests wait in another queue
             } else if self.peers[slot].departure.is_none() {
                 self.reading.paused.push(slot);
             }

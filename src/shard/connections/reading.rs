@@ -6,13 +6,13 @@ use crate::ids::Moment;
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Reading {
-    /// When the read that is being taken in was made.
+    /// When the bytes that are being taken in were read.
     pub(super) at: Moment,
     /// Bytes taken in since the last turn.
     pub(super) read: usize,
-    /// Peers to be read again as soon as anybody is.
+    /// Peers to be read again as soon as any peer may be read.
     pub(super) paused: Vec<Slot>,
-    /// Peers that were resumed together last.
+    /// The number of peers that were last resumed together.
     pub(super) resumed: usize,
 }
 
@@ -21,7 +21,7 @@ impl Reading {
         Self { at: now, read: 0, paused: Vec::new(), resumed: 0 }
     }
 
-    /// Peers that wait to be read again, with nothing of their own waiting.
+    /// The number of peers that wait to be read again although none of their own requests wait.
     #[cfg(test)]
     pub(super) fn paused(&self) -> usize {
         self.paused.len()

@@ -10,12 +10,12 @@ pub(crate) struct Reported {
     pub(crate) installed: Option<Installed>,
     /// When it came.
     pub(crate) at: Moment,
-    /// Since when the peer's kernel lacks routes by all reports that have come; `None` if it lacks none.
+    /// The time since which the peer's kernel has lacked routes in every report; `None` if it lacks none.
     pub(crate) short_since: Option<Moment>,
 }
 
 impl Reported {
-    /// Takes the place of the report before, if there was one.
+    /// Takes the place of the earlier report, if there was one.
     pub(super) fn new(report: &Report, before: Option<&Self>, at: Moment) -> Self {
         let Report { routes, installed, .. } = *report;
         let is_short = installed.is_some_and(|it| {

@@ -7,14 +7,14 @@
 use crate::table::Announcement;
 use crate::wire::Vni;
 
-/// VNIs at most: those that fall into the place of another send that on its way.
+/// The number of VNIs with a run. A VNI that takes the place of another VNI first sends that VNI's updates.
 const PLACES: usize = 16;
 
-/// Updates that wait.
+/// The waiting updates of all VNIs.
 #[derive(Debug, Default)]
 pub(super) struct Runs([Run; PLACES]);
 
-/// Those of one VNI.
+/// The waiting updates of one VNI.
 #[derive(Debug, Default)]
 pub(super) struct Run {
     vni: Option<Vni>,
@@ -22,18 +22,18 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Whether it is this VNI's.
+    /// Whether the run is of this VNI.
     #[inline]
     pub(super) fn is_of(&self, vni: Vni) -> bool {
         self.vni == Some(vni)
     }
 
-    /// Whose it is.
+    /// The VNI of the run.
     pub(super) fn vni(&self) -> Option<Vni> {
         self.vni
     }
 
-    /// Makes an empty run that of a VNI.
+    /// Gives an empty run to a VNI.
     pub(super) fn begin(&mut self, vni: Vni) {
         debug_assert!(self.updates.is_empty(), "what waited has gone");
         self.vni = Some(vni);
@@ -41,7 +41,7 @@ impl Run {
 }
 
 impl Runs {
-    /// The place of a VNI, which may be another's.
+    /// The place of a VNI; the run there may be of another VNI.
     #[inline]
     pub(super) fn place(&mut self, vni: Vni) -> &mut Run {
         &mut self.0[vni.0 as usize % PLACES]
@@ -52,7 +52,7 @@ impl Runs {
         self.0.iter_mut()
     }
 
-    /// Forgets everything, also what waits.
+    /// Forgets everything, also waiting updates.
     pub(super) fn clear(&mut self) {
         for run in &mut self.0 {
             run.vni = None;

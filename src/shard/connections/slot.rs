@@ -8,7 +8,7 @@ handle!(
 );
 
 impl Slot {
-    /// As an index into an array of all connections of the shard.
+    /// The index in an array of all connections of the shard.
     pub(crate) fn index(self) -> usize {
         self.0 as usize
     }

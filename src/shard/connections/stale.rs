@@ -11,7 +11,7 @@ use crate::table::Hold;
 use crate::wire::Vni;
 
 impl Peer {
-    /// By what it is known when it comes back.
+    /// The facts by which the peer is recognised when it comes back.
     fn kin(&self) -> Option<Kin> {
         let proven = self.session.identity().and_then(Identity::name);
         Kin::of(self.standing.address, &self.session.peer().node, proven)
@@ -19,7 +19,7 @@ impl Peer {
 }
 
 impl Connections {
-    /// For how long the routes of a peer are kept whose session ends for a reason; `None` to withdraw them at once.
+    /// For how long to keep the routes of a peer whose session ends for this reason; `None` to withdraw them at once.
     pub(super) fn hold_of(
         settings: &ShardConfig,
         peer: &Peer,
@@ -33,8 +33,8 @@ impl Connections {
         Some(Hold { kin: peer.kin()?, until: now + time })
     }
 
-    /// Before a peer takes part in a VNI for the first time: what its kin has left there is its own. Cost without
-    /// `--stale-hold`: a look at each class of the policy.
+    /// Call this before a peer takes part in a VNI for the first time: it gives the peer the routes that its kin left
+    /// there. Cost without `--stale-hold`: a look at each class of the policy.
     #[inline]
     pub(super) fn claim(&self, slot: Slot, vni: Vni, owners: &mut Owners<'_>) {
         let peer = &self.peers[slot];

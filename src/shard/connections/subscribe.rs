@@ -38,7 +38,7 @@ impl Connections {
         let Some(place) = peer.memberships.unsubscribe(vni) else { return };
         peer.forget_report(vni);
         self.counting.now.subscriptions -= 1;
-        // What is listed as behind is passed over when its turn comes, or when too much of it piles up.
+        // An ended subscription in `behind` is skipped at its turn; the list is cleaned if it gets too long.
         if peer.behind.len() as u64 > 2 * peer.memberships.subscriptions() + 64 {
             let memberships = &peer.memberships;
             peer.behind.retain(|(vni, id)| memberships.is_current(*vni, *id));
@@ -49,7 +49,7 @@ impl Connections {
         let peer = peer.id;
         self.remove_subscriber(vni, place);
         owners.request(Request::Leave { peer, vni });
-        self.pull(slot, owners); // what was forgotten may have been all that kept others waiting
+        self.pull(slot, owners); // the forgotten bytes may have kept other subscriptions waiting
     }
 
     pub(super) fn remove_subscriber(&mut self, vni: Vni, place: u32) {

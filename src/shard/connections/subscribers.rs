@@ -23,7 +23,7 @@ impl Subscribers {
         Self(AHashMap::with_hasher(hasher))
     }
 
-    /// The place that the next subscriber of a VNI has in its list.
+    /// The place that the next subscriber of a VNI gets in its list.
     pub(super) fn next_place(&self, vni: Vni) -> u32 {
         self.0.get(&vni).map_or(0, |list| u32::try_from(list.len()).unwrap_or(u32::MAX))
     }
@@ -32,7 +32,7 @@ impl Subscribers {
         self.0.entry(vni).or_default().push(Subscriber { slot, id, in_sync: false });
     }
 
-    /// Takes a subscriber from a list. Returns whose subscription has its place now.
+    /// Takes a subscriber out of a list. Returns the subscriber that has its place now.
     pub(super) fn remove(&mut self, vni: Vni, place: u32) -> Option<Slot> {
         let list = self.0.get_mut(&vni)?;
         list.swap_remove(place as usize);
@@ -52,7 +52,7 @@ impl Subscribers {
         self.0.get_mut(&vni).map_or(&mut [], |list| &mut list[..])
     }
 
-    /// How many VNIs have any.
+    /// The number of VNIs that have subscribers.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.0.len()

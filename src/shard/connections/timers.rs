@@ -10,7 +10,7 @@ use crate::shard::owners::Owners;
 
 impl Connections {
     /// `is_late` says that the loop itself stood still: what peers sent meanwhile has not been read,
-    /// so nobody is called silent this time.
+    /// so no peer counts as silent this time.
     pub(in crate::shard) fn tick(
         &mut self,
         now: Moment,
@@ -48,10 +48,10 @@ impl Connections {
         self.retry_unserved(owners);
     }
 
-    /// Peers that have taken nothing for a while although something waits for them: ask the kernel
-    /// whether they have acknowledged anything and say so by [`Connections::acknowledged`].
+    /// Peers that have taken nothing for a while although bytes wait for them: ask the kernel
+    /// whether they have acknowledged any, and pass its answer to [`Connections::acknowledged`].
     pub(in crate::shard) fn stalled(&self, now: Moment) -> Vec<Slot> {
-        // Often enough to see when it stopped, not only that it has.
+        // Ask often enough to learn when the peer stopped, not only that it stopped.
         let patience = TICK.min(self.settings.send_hold / 4);
         self.peers
             .iter()
@@ -60,8 +60,8 @@ impl Connections {
             .collect()
     }
 
-    /// Peers of which it is not known yet whether large packets reach them: ask the kernel, and say so
-    /// by [`Connections::looked_at_path`].
+    /// Peers to which large packets may or may not get through: ask the kernel, and pass its answer
+    /// to [`Connections::looked_at_path`].
     pub(in crate::shard) fn unproven_paths(&self) -> Vec<Slot> {
         self.peers
             .iter()
@@ -70,7 +70,7 @@ impl Connections {
             .collect()
     }
 
-    /// What the kernel says of a path. Returns who the peer is when it has just become clear that large
+    /// Takes what the kernel says of a path. Returns the peer's name when it has just become clear that large
     /// packets do not reach it.
     pub(in crate::shard) fn looked_at_path(
         &mut self,
@@ -84,7 +84,7 @@ impl Connections {
         is_new.then(|| (peer.id, peer.session.peer().node.clone()))
     }
 
-    /// So many bytes of a connection have been acknowledged in all.
+    /// Takes the number of bytes of a connection that have been acknowledged in all.
     pub(in crate::shard) fn acknowledged(&mut self, now: Moment, slot: Slot, acked: u64) {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let before = peer.sending.set_acked(Some(acked));

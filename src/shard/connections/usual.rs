@@ -9,10 +9,10 @@ use crate::table::Announcement;
 use crate::wire::{Action, HEADER_LEN, NextHop, Update, usual_update};
 
 impl Intake<'_, '_> {
-    /// Takes in the usual UPDATEs that bytes begin with, and returns how many bytes these are. Behind them
-    /// comes nothing, part of a message, or one of another form.
+    /// Takes in the usual UPDATEs at the start of the bytes, and returns how many bytes they fill. The bytes behind
+    /// them are none, a part of a message, or a message of another form.
     pub(super) fn usual_updates(&mut self, mut bytes: &[u8]) -> Result<usize, CloseReason> {
-        // Less than a whole message proves no life.
+        // Less than a whole message does not prove that the peer lives.
         if bytes.len() <= HEADER_LEN || !self.peer().session.is_established() {
             return Ok(0);
         }
@@ -26,8 +26,8 @@ impl Intake<'_, '_> {
             bytes = &bytes[length..];
             let run = self.runs.place(vni);
             if !run.is_of(vni) || run.updates.len() + 1 >= ENOUGH {
-                // A copy: what is lent lies in memory, and goes from there to the run in other pieces than
-                // it came in, which the processor cannot forward.
+                // A copy: the borrowed update lies in memory. It would go from there to the run in other pieces than
+                // it was stored in, which the processor cannot forward.
                 self.update(&{ update })?;
                 continue;
             }
@@ -44,7 +44,7 @@ impl Intake<'_, '_> {
     }
 }
 
-/// Apart, since it looks at single bytes of what the loop has as words.
+/// A function of its own: it looks at single bytes that the loop holds as words.
 #[cold]
 #[inline(never)]
 fn has_flaw(next_hop: NextHop) -> bool {

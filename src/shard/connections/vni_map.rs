@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use crate::wire::Vni;
 
-/// Entries that are looked through one by one.
+/// The number of entries up to which a search looks at one after the other.
 const FEW: usize = 8;
 
 /// See the module's documentation.
@@ -55,7 +55,7 @@ impl<V> VniMap<V> {
         removed
     }
 
-    /// VNIs from one on, in ascending order.
+    /// VNIs from a given VNI on, in ascending order.
     pub(in crate::shard) fn keys_from(&self, from: Vni) -> impl Iterator<Item = Vni> {
         let few = self.few.iter().map(|entry| entry.0).filter(move |vni| *vni >= from);
         let many = self.many.iter().flat_map(move |many| many.range(from..));
@@ -75,7 +75,7 @@ impl<V> VniMap<V> {
         few.chain(many.map(|(vni, value)| (*vni, value)))
     }
 
-    /// Empties it; the entries in ascending order of their VNIs.
+    /// Removes all entries. Returns them in ascending order of their VNIs.
     pub(in crate::shard) fn take(&mut self) -> impl Iterator<Item = (Vni, V)> + use<V> {
         let Self { few, many } = std::mem::take(self);
         few.into_iter().chain(many.into_iter().flat_map(|many| *many))

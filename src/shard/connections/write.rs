@@ -9,7 +9,7 @@ use crate::shard::output::{Output, Write};
 use crate::shard::owners::Owners;
 
 impl Connections {
-    /// What to write to a peer next. The caller writes it, then calls [`Connections::written`]; until then
+    /// The next bytes to write to a peer. The caller writes them, then calls [`Connections::written`]; until then
     /// there is nothing more. `look` asks the kernel about the connection.
     pub(in crate::shard) fn next_write(
         &mut self,
@@ -24,7 +24,7 @@ impl Connections {
         }
         let buffer = || buffers.lend();
         let bytes = match &mut peer.pacer {
-            // It was counted when it was begun.
+            // It was counted when the write began.
             _ if peer.outbox.has_rest() => peer.outbox.take_rest(),
             None => peer.outbox.next_write(&settings.bounds.outbox, buffer),
             Some(pacer) => {
@@ -53,7 +53,7 @@ impl Connections {
         Write::Bytes { bytes, record: peer.pacer.is_some() }
     }
 
-    /// A write is done and `bytes` is given back.
+    /// Takes back the `bytes` of a write that is done.
     pub(in crate::shard) fn written(
         &mut self,
         now: Moment,

@@ -12,7 +12,7 @@ const OVERSHOOT: usize = 512;
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(super) struct Audit {
-    /// For each peer that waits, what each other has been served since.
+    /// For each waiting peer: the cost that each other peer has been served since.
     waiting: BTreeMap<PeerId, BTreeMap<PeerId, usize>>,
 }
 
@@ -29,7 +29,7 @@ impl Audit {
         }
     }
 
-    /// Something of a peer has been served; `more` says whether it goes on waiting.
+    /// A request of a peer has been served; `more` says whether other requests of it wait.
     pub(super) fn served(&mut self, peer: PeerId, cost: usize, more: bool) {
         self.waiting.remove(&peer);
         for others in self.waiting.values_mut() {
@@ -40,12 +40,12 @@ impl Audit {
         }
     }
 
-    /// The turn of a peer is over, or it passed one because it had had too much before.
+    /// The turn of a peer is over, or it was skipped because its earlier turns cost too much.
     pub(super) fn passed(&mut self, peer: PeerId) {
         self.waiting.insert(peer, BTreeMap::new());
     }
 
-    /// What a peer was to be served was put back: it waits for itself.
+    /// A peer's request was put back: the peer waits for itself.
     pub(super) fn put_back(&mut self, peer: PeerId, cost: usize) {
         self.served(peer, cost, true);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-/// How many requests wait of each generation. Each barrier begins a new one.
+/// The number of waiting requests of each generation. Each barrier begins a new generation.
 #[derive(Debug)]
 pub(super) struct Generations {
     first: u64,
@@ -14,12 +14,12 @@ impl Generations {
         Self { first: 1, waiting: VecDeque::from([0]) }
     }
 
-    /// Whether everything of a generation and of those before it has been served.
+    /// Whether all requests of a generation and of the earlier ones have been served.
     pub(super) fn is_over(&self, generation: u64) -> bool {
         generation < self.first
     }
 
-    /// One more of the present generation, which is returned.
+    /// Adds one request to the present generation, and returns the generation.
     pub(super) fn add(&mut self) -> u64 {
         if let Some(last) = self.waiting.back_mut() {
             *last += 1;
@@ -27,7 +27,7 @@ impl Generations {
         self.first + self.waiting.len() as u64 - 1
     }
 
-    /// One fewer.
+    /// Removes one request.
     pub(super) fn remove(&mut self, generation: u64) {
         let place = usize::try_from(generation - self.first).unwrap_or(usize::MAX);
         if let Some(waiting) = self.waiting.get_mut(place) {
@@ -36,7 +36,7 @@ impl Generations {
         self.forget_served();
     }
 
-    /// Ends the present generation, which is returned.
+    /// Ends the present generation, and returns it.
     pub(super) fn end(&mut self) -> u64 {
         self.waiting.push_back(0);
         self.forget_served();

@@ -29,23 +29,23 @@ use crate::ids::PeerId;
 /// The cost that a peer is served in one turn: updates, roughly.
 pub(crate) const QUANTUM: usize = 64;
 
-/// A place in one of the lists. Out of date when the peer's is another.
+/// A place of a peer in one of the lists. It is out of date when the peer's `ticket` is another.
 type Ticket = (PeerId, u64);
 
 #[derive(Debug)]
 struct Source {
-    /// With the generation in which each came.
+    /// Each request with the generation in which it came.
     requests: VecDeque<(u64, Request)>,
     /// What its requests cost.
     cost: usize,
-    /// What it may still be served in this turn; below 0 what it has had too much.
+    /// The cost that it may still be served in this turn; below 0: the cost that it was served too much.
     credit: isize,
-    /// Which of its places in the lists is its own.
+    /// The ticket of its valid place in the lists.
     ticket: u64,
     is_first: bool,
     /// The round in which it had its last turn.
     served_in: u64,
-    /// Whether somebody waits for it to have nothing waiting.
+    /// Whether [`FairQueue::take_drained`] is to name it when none of its requests wait.
     is_awaited: bool,
 }
 
@@ -57,17 +57,17 @@ pub(crate) struct FairQueue {
     first: VecDeque<Ticket>,
     round: VecDeque<Ticket>,
     tickets: u64,
-    /// Peers that had a turn in this round or in the one before, and then nothing waiting, with that round.
+    /// Peers without requests that had a turn in this round or in the one before, with that round.
     done: AHashMap<PeerId, u64>,
-    /// The present round, and the ticket from which on turns are those of the next one.
+    /// The present round, and the first ticket of the next round.
     rounds: u64,
     round_ends: u64,
-    /// What all of it costs.
+    /// The cost of all requests.
     cost: usize,
-    /// Peers that were awaited and have nothing waiting any more.
+    /// Awaited peers of which no request waits any more.
     drained: Vec<PeerId>,
     generations: Generations,
-    /// Each with the last generation that goes before it.
+    /// Each barrier with the last generation that goes before it.
     barriers: VecDeque<(u64, Request)>,
     /// The generation of the request that was taken last and is being served.
     taken: u64,
@@ -95,22 +95,22 @@ impl FairQueue {
         }
     }
 
-    /// Whether nothing waits.
+    /// Whether no request waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.sources.is_empty() && self.barriers.is_empty()
     }
 
-    /// Whether something of a peer waits.
+    /// Whether a request of a peer waits.
     pub(crate) fn has(&self, peer: PeerId) -> bool {
         !self.sources.is_empty() && self.sources.contains_key(&peer)
     }
 
-    /// What all of it costs.
+    /// The cost of all requests.
     pub(crate) fn cost(&self) -> usize {
         self.cost
     }
 
-    /// What a peer's requests cost.
+    /// The cost of a peer's requests.
     pub(crate) fn cost_of(&self, peer: PeerId) -> usize {
         if self.sources.is_empty() {
             return 0;
@@ -118,7 +118,7 @@ impl FairQueue {
         self.sources.get(&peer).map_or(0, |source| source.cost)
     }
 
-    /// How many requests there are. A look at each peer.
+    /// The number of requests. Costs a look at each peer.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         let sources = self.sources.values().map(|source| source.requests.len());
@@ -143,8 +143,8 @@ impl FairQueue {
             served_in: self.done.get(&peer).copied().unwrap_or(0),
             is_awaited: false,
         });
-        // Between two turns of another peer there is one of this, and so there must be a whole round
-        // between two of its own that both come before the other's.
+        // Another peer may wait for at most one turn of this peer. So a whole round must lie between two turns
+        // of this peer that both come before the other's.
         let comes_first = comes_first && !source.is_first && source.served_in + 1 < self.rounds;
         if source.ticket == 0 || comes_first {
             self.tickets += 1;
@@ -158,19 +158,19 @@ impl FairQueue {
         source.requests.push_back((self.generations.add(), request));
     }
 
-    /// Has [`FairQueue::take_drained`] tell when nothing of a peer waits any more.
+    /// Has [`FairQueue::take_drained`] name a peer when none of its requests wait any more.
     pub(crate) fn await_drained(&mut self, peer: PeerId) {
         if let Some(source) = self.sources.get_mut(&peer) {
             source.is_awaited = true;
         }
     }
 
-    /// Peers that were awaited and have nothing waiting any more.
+    /// The next awaited peer of which no request waits any more.
     pub(crate) fn take_drained(&mut self) -> Option<PeerId> {
         self.drained.pop()
     }
 
-    /// The next request to serve. Say by [`FairQueue::served`] what that has cost, or put it back.
+    /// The next request to serve. Then call [`FairQueue::served`] with its cost, or put it back.
     pub(crate) fn take(&mut self) -> Option<Request> {
         if let Some((last, _)) = self.barriers.front()
             && self.generations.is_over(*last)
@@ -223,7 +223,7 @@ impl FairQueue {
         }
     }
 
-    /// Puts back what was taken and can't be served yet: it stays the first of its peer, whose turn is
+    /// Puts back the taken request, which can't be served yet: it stays the first of its peer, whose turn is
     /// over.
     pub(crate) fn put_back(&mut self, request: Request, cost: usize) {
         let Some(peer) = request.peer() else { return };
@@ -236,7 +236,7 @@ impl FairQueue {
         self.audit.put_back(peer, cost);
     }
 
-    /// Drops what is of no use once a peer's session has ended.
+    /// Drops the requests that are useless once a peer's session has ended.
     pub(crate) fn forget(&mut self, peer: PeerId) {
         let Some(source) = self.sources.get_mut(&peer) else { return };
         self.cost -= source.cost;
@@ -272,7 +272,7 @@ impl FairQueue {
         }
     }
 
-    /// Ends the turn of a peer, which has its next one after all others.
+    /// Ends the turn of a peer: its next turn comes after all other peers.
     fn end_turn(&mut self, peer: PeerId) {
         let list = if self.first.is_empty() { &mut self.round } else { &mut self.first };
         list.pop_front();
@@ -284,7 +284,7 @@ impl FairQueue {
         }
     }
 
-    /// Gives back what a crowd has left behind.
+    /// Gives back the memory that a crowd of peers needed.
     fn give_back(&mut self) {
         const KEPT: usize = 64;
         self.first.clear();

@@ -29,7 +29,7 @@ fn fence() -> Request {
     Request::Confirm { epoch: 1 }
 }
 
-/// Whose request is served next, at a cost.
+/// Serves the next request at a cost. Returns its peer.
 fn serve(queue: &mut FairQueue, cost: usize) -> Option<u64> {
     let peer = queue.take()?.peer();
     queue.served(peer, cost);

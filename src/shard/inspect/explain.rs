@@ -67,7 +67,7 @@ pub(crate) fn explain(
     Explanation { verdict, reasons }
 }
 
-/// Whether a peer is owed a route, and why not.
+/// The reason why a peer is owed a route, or is not.
 fn announced(peer: PeerId, route: &RouteFacts) -> Reason {
     let next_hop = route.next_hop;
     if route.is_only_in_dump {
@@ -83,15 +83,15 @@ fn announced(peer: PeerId, route: &RouteFacts) -> Reason {
     }
 }
 
-/// What the peer has reported of the VNI.
+/// The peer's latest report of the VNI.
 fn reported(query: &ExplainQuery, connection: &ConnectionFacts) -> Option<Reason> {
     let (report, age) = connection.reported?;
     let (ExplainQuery { peer, vni, .. }, installed) = (*query, report.installed);
     Some(Reason::Reported { peer, vni, routes: report.routes.routes, installed, age })
 }
 
-/// What of these routes has not been handed to the peer's socket. Batches and writes without them are no part of it: a
-/// reflector that is at work writes to everybody all the time.
+/// Adds the queue and the write in flight to `waits`, if they hold these routes. Batches and writes without these
+/// routes do not count: a reflector that is at work writes to all peers all the time.
 fn delivery(
     &ExplainQuery { peer, vni, .. }: &ExplainQuery,
     connection: &ConnectionFacts,
@@ -102,18 +102,18 @@ fn delivery(
         .routes
         .iter()
         .filter(|it| !it.is_only_own && !it.is_only_servers && it.instead.is_none());
-    // The newest change of any of them: what is unsent from a position on has it, or it is sent.
+    // The newest change of these routes: it is in unsent bytes that reach to its position, or it is sent.
     let changed = owed.filter_map(|route| route.changed).max();
     let is_from =
         |start: Option<u64>| changed.zip(start).is_some_and(|(changed, start)| changed >= start);
     let Unsent { batches, bytes, first, is_in_answer } = connection.unsent;
     let is_queued = batches > 0 && (is_in_answer || is_from(first));
-    // An answer to a cursor has whatever there is, of any age.
+    // An answer to a cursor holds changes of any age.
     let is_written = connection.in_flight_from == Some(0) || is_from(connection.in_flight_from);
     if is_queued {
         waits.push(Reason::Queued { peer, vni, batches, bytes });
     }
-    // Whatever waits goes behind the write in flight.
+    // All waiting bytes go behind the write in flight.
     if (is_written || !waits.is_empty())
         && let Some(since) = connection.info.writing_for
     {
@@ -121,7 +121,7 @@ fn delivery(
     }
 }
 
-/// How far the peer's subscription has come, and what it waits for.
+/// Adds how far the peer's subscription has come, and the reason if it waits.
 fn subscription(
     &ExplainQuery { peer, vni, .. }: &ExplainQuery,
     facts: &DeliveryFacts,

@@ -122,7 +122,7 @@ pub enum Reason {
         /// Its next hop.
         next_hop: NextHop,
     },
-    /// The peer receives one next hop of each destination, and that is another.
+    /// The peer receives one next hop of each destination, and not this one.
     OtherNextHop {
         /// The peer.
         peer: PeerId,
@@ -267,7 +267,7 @@ impl Reason {
         }
     }
 
-    /// How far the peer is, and what it waits for.
+    /// The sentence for how far the peer is, and for what it waits.
     fn sentence_of_waiting(&self, of: &dyn Fn(&PeerId) -> String) -> String {
         match self {
             Self::NoRoom { peer, vni } => no_room(&of(peer), *vni),
@@ -311,7 +311,7 @@ impl Reason {
     }
 }
 
-/// With the numbers of peers.
+/// Names peers by their numbers.
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.sentence(&|peer| peer.to_string()))
@@ -346,7 +346,7 @@ fn no_room(peer: &str, vni: Vni) -> String {
     )
 }
 
-/// Names behind what they name; nothing of none.
+/// The names with the words before them; `None` without names.
 fn several(what: &str, names: &[String]) -> Option<String> {
     match names {
         [] => None,

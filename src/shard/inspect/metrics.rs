@@ -10,16 +10,16 @@ use crate::metrics::{ByAction, Histogram, Live, Row, counted};
 use crate::session::{CloseReason, Skipped};
 use crate::wire::WireError;
 
-/// The name of counts of sessions, which refused connections have as well.
+/// The name of counts of sessions, which counts of refused connections share.
 pub(crate) const SESSIONS: Row = Row::new().counter(
     "metalbond_sessions_total",
     "Sessions by event: opened, established, closed or refused; the latter two have a reason.",
 );
 
-/// Limits that refuse what would make the reflector larger.
+/// Names of the limits that refuse routes, VNIs and the like, so that the reflector does not grow.
 pub(crate) const GROWTH_LIMITS: [&str; 5] =
     ["max_routes", "memory_budget", "max_vnis", PER_VNI, PER_PEER];
-/// Names of limits that a warning is given of.
+/// Names of the limits that a warning announces.
 pub(crate) const PER_VNI: &str = "max_routes_per_vni";
 pub(crate) const PER_PEER: &str = "max_routes_per_peer";
 

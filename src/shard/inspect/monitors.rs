@@ -32,19 +32,19 @@ impl MonitorFilter {
     }
 }
 
-/// Updates that have been sealed.
+/// A sealed batch of a watched VNI.
 #[derive(Clone, Debug)]
 pub(crate) struct MonitoredBatch {
     pub(crate) vni: Vni,
     /// Whole frames.
     pub(crate) bytes: Bytes,
-    /// How many.
+    /// The number of updates.
     pub(crate) updates: u64,
-    /// Which of them are about routes that only one peer announces or announced, and who.
+    /// The ranges of updates whose route only one peer announces or announced, each with that peer.
     pub(crate) own: Vec<(std::ops::Range<u32>, PeerId)>,
 }
 
-/// How many watch what, and what waits for them until the end of the turn.
+/// The number of monitors of each VNI, and the batches that wait for them until the end of the turn.
 #[derive(Debug, Default)]
 pub(crate) struct Monitors {
     all: u32,
@@ -53,12 +53,12 @@ pub(crate) struct Monitors {
 }
 
 impl Monitors {
-    /// Whether anybody watches a VNI.
+    /// Whether any monitor watches a VNI.
     pub(crate) fn covers(&self, vni: Vni) -> bool {
         self.all > 0 || (!self.vnis.is_empty() && self.vnis.contains_key(&vni))
     }
 
-    /// A watched VNI has sealed a batch for clients.
+    /// Keeps a batch for clients that a VNI has sealed, if the VNI is watched.
     pub(crate) fn sealed(&mut self, batch: &Batch) {
         if batch.tally.total() > 0 && self.covers(batch.vni) {
             self.sealed.push(MonitoredBatch {
@@ -70,7 +70,7 @@ impl Monitors {
         }
     }
 
-    /// Somebody begins to watch.
+    /// A monitor begins to watch.
     pub(in crate::shard) fn add(&mut self, filter: MonitorFilter) {
         match filter {
             MonitorFilter::All => self.all += 1,
@@ -79,7 +79,7 @@ impl Monitors {
         }
     }
 
-    /// Somebody watches no more.
+    /// A monitor stops watching.
     pub(in crate::shard) fn remove(&mut self, filter: MonitorFilter) {
         match filter {
             MonitorFilter::All => self.all = self.all.saturating_sub(1),
@@ -95,7 +95,7 @@ impl Monitors {
         }
     }
 
-    /// What watched VNIs have sealed since the last call.
+    /// The batches that watched VNIs have sealed since the last call.
     pub(in crate::shard) fn take(&mut self) -> Vec<MonitoredBatch> {
         std::mem::take(&mut self.sealed)
     }

@@ -15,15 +15,15 @@ use crate::table::{
 };
 use crate::wire::{Destination, Message, NextHop, Vni};
 
-/// Rows of one answer at most.
+/// The largest number of rows in one answer.
 pub(crate) const ROWS_MAX: usize = 512;
-/// Places looked at for one answer at most.
+/// The largest number of places that are looked at for one answer.
 const PLACES_MAX: u32 = 4096;
 
-/// Knows the other ends of connections, which the shard does not.
+/// Gives the remote address of a connection, which the shard does not know.
 pub(crate) type Remotes<'a> = &'a dyn Fn(Slot) -> Option<SocketAddr>;
 
-/// What is asked about.
+/// The peer and the routes that a question is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ExplainQuery {
     pub(crate) peer: PeerId,
@@ -41,13 +41,13 @@ pub(crate) struct ConnectionFacts {
     pub(crate) refused: Option<String>,
     /// Whether its subscription waits until there is room for the VNI.
     pub(crate) is_unserved: bool,
-    /// What of that VNI waits in the peer's queue.
+    /// The unsent batches of that VNI in the peer's queue.
     pub(crate) unsent: Unsent,
-    /// Bytes of the write in flight, if one is.
+    /// Bytes of the write in flight; 0 if there is none.
     pub(crate) in_flight: u64,
-    /// From which journal position on that write has changes of the VNI, if it has any.
+    /// The first journal position whose changes of the VNI that write holds; `None` if it holds none.
     pub(crate) in_flight_from: Option<u64>,
-    /// What it has reported last of the VNI, and how long ago.
+    /// Its latest report of the VNI, and the age of the report.
     pub(crate) reported: Option<(Reported, Duration)>,
 }
 
@@ -90,7 +90,7 @@ impl<'a> Inspection<'a> {
         Some(self.peer_info(now, peer, remotes(slot)))
     }
 
-    /// Those of some sessions that there are. Cost: a look at each.
+    /// The existing ones of some sessions. Costs a look at each.
     pub(crate) fn sessions(
         &self,
         now: Moment,
@@ -100,14 +100,14 @@ impl<'a> Inspection<'a> {
         ids.iter().take(ROWS_MAX).filter_map(|id| self.peer(now, *id, remotes)).collect()
     }
 
-    /// VNIs that a peer takes part in, in ascending order from one on. Cost: a look at each of
-    /// these.
+    /// VNIs that a peer takes part in, in ascending order from a given VNI on. Costs a look at each of
+    /// these VNIs.
     pub(crate) fn vnis_of(&self, id: PeerId, from: Vni, rows: usize) -> Vec<Vni> {
         let Some((_, peer)) = self.connections.peer(id) else { return Vec::new() };
         peer.memberships.vnis_from(from).take(rows.clamp(1, ROWS_MAX)).collect()
     }
 
-    /// A peer's part in some of the VNIs that this shard owns; those it has no part in are left out.
+    /// A peer's part in some of the VNIs that this shard owns; VNIs in which it has no part are left out.
     pub(crate) fn parts(&self, peer: PeerId, vnis: &[Vni]) -> Vec<PeerVni> {
         let part = |vni: &Vni| self.table(*vni)?.part(peer);
         vnis.iter().take(ROWS_MAX).filter_map(part).collect()
@@ -139,8 +139,8 @@ impl<'a> Inspection<'a> {
         self.page(vnet.list(now, filter, from, rows.min(ROWS_MAX), PLACES_MAX))
     }
 
-    /// Filtered routes of a VNI, from a place on. The cursor's `inner` is 0, or how many routes of its member are
-    /// left.
+    /// Filtered routes of a VNI, from a place on. The cursor's `inner` is 0, or the number of routes of its member that
+    /// are left.
     pub(crate) fn filtered(
         &self,
         vni: Vni,
@@ -164,7 +164,7 @@ impl<'a> Inspection<'a> {
         self.table(vni).map_or_else(Vec::new, |vnet| vnet.lookup(now, what))
     }
 
-    /// Subscriptions of one VNI, or of all that this shard owns, from a place on.
+    /// Subscriptions of one VNI, or of all VNIs that this shard owns, from a place on.
     pub(crate) fn subscriptions(
         &self,
         vni: Option<Vni>,
@@ -207,7 +207,7 @@ impl<'a> Inspection<'a> {
         page
     }
 
-    /// What this shard knows about one of its peers and some routes of a VNI.
+    /// The facts that this shard knows about one of its peers and some routes of a VNI.
     pub(crate) fn connection(
         &self,
         now: Moment,
@@ -235,7 +235,7 @@ impl<'a> Inspection<'a> {
         })
     }
 
-    /// What the owner of a VNI knows about a peer and a destination.
+    /// The facts that the owner of a VNI knows about a peer and a destination.
     pub(crate) fn delivery_facts(
         &self,
         peer: PeerId,
@@ -258,7 +258,7 @@ impl<'a> Inspection<'a> {
         movable.take(most).map(|(_, peer)| peer.id).collect()
     }
 
-    /// Where a session is, if there is one of that name.
+    /// The place of the session with this name, if there is one.
     pub(crate) fn slot_of(&self, id: PeerId) -> Option<Slot> {
         self.connections.slot_of(id)
     }

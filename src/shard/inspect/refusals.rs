@@ -50,7 +50,7 @@ impl Measure for Refusals {
 }
 
 impl Refusals {
-    /// Adds what was refused, under the names that the policy has for it.
+    /// Adds refusals, under the names that the policy has for them.
     pub(in crate::shard) fn add(&mut self, policy: &Policy, counts: &BTreeMap<Refusal, u64>) {
         for (refusal, count) in counts {
             let Refusal { class, rule, reason, then } = refusal;

@@ -10,11 +10,11 @@ use crate::shard::connections::Reported;
 use crate::table::{Origin, Sums};
 use crate::wire::{Capabilities, Installed, Vni};
 
-/// Places summed up for one answer: each costs a look at memory that is in no cache, and a hash.
+/// Places summed up for one answer at most: each costs a hash and a look at memory that is in no cache.
 const PLACES_MAX: u32 = 2048;
 /// A leaf reports within this time after a change.
 const REPORTED: Duration = Duration::from_secs(2);
-/// For so long its kernel may lack routes before that is a difference.
+/// A kernel that lacks routes for longer than this is a difference.
 const INSTALLED: Duration = Duration::from_secs(5);
 
 /// Whether a leaf has the routes of a VNI that it should have.
@@ -22,20 +22,20 @@ const INSTALLED: Duration = Duration::from_secs(5);
 pub enum LeafState {
     /// It reports nothing, or receives other routes than most peers do (`echo`).
     Silent,
-    /// It has reported what it should have.
+    /// It has reported the routes that it should have.
     Agrees,
     /// The VNI has just changed, or the leaf has not been sent everything.
     Behind,
-    /// It has reported something else.
+    /// It has reported other routes.
     Differs(Difference),
 }
 
-/// What differs.
+/// The kind of a difference.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Difference {
     /// The leaf has other routes than it has been sent.
     Routes,
-    /// It has them, and its kernel lacks some.
+    /// It has the right routes, and its kernel lacks some.
     Kernel,
     /// Its report is older than the latest change.
     Old,
@@ -92,7 +92,7 @@ pub struct LeafReport {
     pub age: Option<Duration>,
 }
 
-/// What the shard of a leaf's connection knows.
+/// The facts that the shard of a leaf's connection knows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct LeafFacts {
     pub(crate) peer: PeerId,
@@ -100,7 +100,7 @@ pub(crate) struct LeafFacts {
     /// Whether it has reported any VNI.
     reports: bool,
     report: Option<Reported>,
-    /// Whether something waits to be written to it.
+    /// Whether bytes wait to be written to it.
     is_owed: bool,
     established: Option<Moment>,
     now: Moment,
@@ -117,7 +117,7 @@ impl LeafFacts {
         self.report.map(|report| report.at)
     }
 
-    /// How its report compares. `is_in_sync`: it has been given all changes; `is_changing`: the VNI has changed while
+    /// Compares its report. `is_in_sync`: it has been given all changes; `is_changing`: the VNI has changed while
     /// `sums` were made.
     pub(crate) fn judge(
         &self,
@@ -162,29 +162,29 @@ impl LeafFacts {
         }
     }
 
-    /// Whether its session is old enough for a report of each VNI.
+    /// Whether its session is old enough for it to have reported each VNI.
     fn is_old(&self) -> bool {
         self.established.is_some_and(|at| self.now.since(at) >= INSTALLED)
     }
 }
 
 impl Inspection<'_> {
-    /// What members are owed of a VNI, from a place on; `None` if this shard does not own the VNI.
+    /// The sums of the routes that members are owed, from a place on; `None` if this shard does not own the VNI.
     pub(crate) fn sums(&self, now: Moment, vni: Vni, from: u32) -> Option<Sums> {
         Some(self.table(vni)?.sums(now, from, PLACES_MAX))
     }
 
-    /// Whether any peer has reported anything. Cost: a look at the peers before the first that has.
+    /// Whether any peer has reported. Costs a look at each peer up to the first that has.
     pub(crate) fn has_reports(&self) -> bool {
         self.connections.peers().iter().any(|(_, peer)| peer.has_reported())
     }
 
-    /// What some peers have reported of a VNI, of those that there are. Cost: a look at each.
+    /// The reports of a VNI by the existing ones of some peers. Costs a look at each.
     pub(crate) fn reports(&self, now: Moment, vni: Vni, ids: &[PeerId]) -> Vec<LeafFacts> {
         let facts = |id: &PeerId| {
             let (_, peer) = self.connections.peer(*id)?;
             let Origin { is_server, selection, .. } = peer.origin(self.shard);
-            // Which of its own routes the others have been sent depends on when they came.
+            // Other peers may have been sent some of their own routes, depending on when these came.
             let is_comparable = selection == Selection::default();
             Some(LeafFacts {
                 peer: *id,
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn a_leaf_agrees_that_has_what_others_announce() {
         assert_eq!(state(&facts(8, 50), &sums(40)), LeafState::Agrees);
-        // Whenever it came: the same routes are the same.
+        // The age of the report does not matter: the same routes are the same.
         assert_eq!(state(&facts(8, 30), &sums(100)), LeafState::Agrees);
     }
 

@@ -7,7 +7,7 @@ use crate::ids::{PeerId, ShardId};
 use crate::shard::Layout;
 use crate::shard::placement::{Partitions, Placement};
 
-/// What is to be sent to a shard.
+/// A command to a shard.
 #[derive(Debug)]
 pub(crate) enum MoveCommand<P> {
     Order(MoveOrder),
@@ -18,10 +18,10 @@ pub(crate) enum MoveCommand<P> {
     },
 }
 
-/// What goes to which shard.
+/// Commands, each with the shard that it goes to.
 pub(super) type Commands<P> = Vec<(ShardId, MoveCommand<P>)>;
 
-/// The same order to each of so many shards.
+/// The same order to each of the shards.
 pub(super) fn to_all<P>(shards: usize, order: impl Fn() -> MoveOrder) -> Commands<P> {
     ShardId::first(shards).map(|shard| (shard, MoveCommand::Order(order()))).collect()
 }
@@ -33,9 +33,9 @@ enum UnderWay {
     Connection { peer: PeerId, from: ShardId, to: ShardId, stays: bool },
 }
 
-/// The one place that decides about moves, and that knows where every VNI is.
+/// The only place that decides about moves and that knows where every VNI is.
 ///
-/// State: the placement, and the move that is under way. What it returns goes to the shards, in order.
+/// State: the placement, and the move that is under way. The commands that it returns go to the shards, in order.
 #[derive(Debug)]
 pub(crate) struct Coordinator {
     layout: Layout,
@@ -46,14 +46,14 @@ pub(crate) struct Coordinator {
 }
 
 impl Coordinator {
-    /// Of these shards, over whose owners the VNIs are spread evenly.
+    /// A coordinator of these shards; the VNIs are spread evenly over their owners.
     pub(crate) fn new(layout: impl Into<Layout>) -> Self {
         let layout = layout.into();
         let placement = Placement::even(layout.owners());
         Self { layout, placement, number: 0, under_way: None }
     }
 
-    /// Who owns what, as of the last move that is complete.
+    /// The owners of all partitions, as of the last complete move.
     pub(crate) fn placement(&self) -> &Placement {
         &self.placement
     }
@@ -63,7 +63,7 @@ impl Coordinator {
         self.under_way.is_none()
     }
 
-    /// Begins to move partitions, all of which one shard must own.
+    /// Begins to move partitions; one shard must own all of them.
     ///
     /// # Panics
     /// In debug builds when something moves already, or when another shard owns one of them.
@@ -86,7 +86,7 @@ impl Coordinator {
         self.to_all(|| MoveOrder::Reassign { partitions: Arc::clone(&partitions), from, to, epoch })
     }
 
-    /// A number for a handover. Nothing else moves until that is over.
+    /// A number for a handover. Nothing else moves until the handover is over.
     ///
     /// # Panics
     /// In debug builds when something moves already.
@@ -128,7 +128,7 @@ impl Coordinator {
         }
     }
 
-    /// A shard has done something. An answer to another move, or to a handover, changes nothing.
+    /// Takes the answer of a shard. An answer to another move, or to a handover, changes nothing.
     pub(crate) fn answered<P>(&mut self, answer: Answer<P>) -> Commands<P> {
         let number = self.number;
         if answer.number().is_some_and(|it| it != number) {

@@ -5,18 +5,18 @@ use super::{Answer, MoveCommand, MoveOrder};
 use crate::ids::ShardId;
 use crate::shard::tables::Tenants;
 
-/// How far a handover is.
+/// The stage of a handover.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum HandoverStage {
-    /// Connections are no longer read or sent anything.
+    /// Shards stop reading connections and sending to them.
     Freezing,
     /// Tables leave.
     Sealing,
     /// Connections leave.
     Parting,
-    /// All is here.
+    /// All tables and connections are here.
     Ready,
-    /// Shards put their tables back, or say that those have left.
+    /// Shards put their tables back, or say that the tables have left.
     GivingUp,
     /// Tables that have left go back.
     ReturningTables,
@@ -26,15 +26,15 @@ enum HandoverStage {
     Over,
 }
 
-/// A handover, from its first order until everything has left, or is back.
+/// A handover, from its first order until all tables and connections have left, or are back.
 ///
 /// 1. [`MoveOrder::Freeze`] to every shard. When all have answered, no connection is read or sent anything,
-///    every subscription is a cursor, and owners know of what connections could not take.
+///    every subscription is a cursor, and owners know which batches connections could not take.
 /// 2. [`MoveOrder::Seal`] to every shard: the protocol by which tables move, for all tables at once.
 /// 3. [`MoveOrder::Part`] to every shard: the connections leave.
 ///
-/// [`Handover::give_up`] ends it at any moment, also when everything has left: what has left goes back to
-/// the shard that it came from. It waits for nobody but shards that have something to put back.
+/// [`Handover::give_up`] ends it at any moment, also when everything has left: each table and connection goes back to
+/// the shard that it came from. It waits only for shards that have something to put back.
 #[derive(Debug)]
 pub(crate) struct Handover<P> {
     /// Also the epoch in which the tables leave.
@@ -42,8 +42,8 @@ pub(crate) struct Handover<P> {
     shards: usize,
     stage: HandoverStage,
     gives_up: bool,
-    /// Answers that are still to come in this stage: of shards, and, which may be ahead of them, of
-    /// connections.
+    /// Answers that are still to come in this stage: those of shards, and those about connections, which may
+    /// come first.
     awaited: usize,
     connections_awaited: i64,
     tables: Vec<(ShardId, Tenants)>,
@@ -51,7 +51,7 @@ pub(crate) struct Handover<P> {
 }
 
 impl<P> Handover<P> {
-    /// Begins one with a number that no move and no handover has had. Nothing else may move.
+    /// Begins a handover with a number that no other move or handover has had. Nothing else may move.
     pub(crate) fn begin(number: u64, shards: usize) -> (Self, Commands<P>) {
         let stage = HandoverStage::Freezing;
         let (tables, connections) = (Vec::new(), Vec::new());
@@ -74,7 +74,7 @@ impl<P> Handover<P> {
         self.stage == HandoverStage::Ready
     }
 
-    /// Whether nothing is left to do: it was given up, and everything is back.
+    /// Whether nothing is left to do: the handover was given up, and everything is back.
     pub(crate) fn is_over(&self) -> bool {
         self.stage == HandoverStage::Over
     }
@@ -89,7 +89,7 @@ impl<P> Handover<P> {
         self.connections.iter().map(|(_, connection)| connection)
     }
 
-    /// Ends it: what has left goes back. Harmless when that is under way.
+    /// Gives the handover up: everything that has left goes back. Harmless when that is under way.
     pub(crate) fn give_up(&mut self) -> Commands<P> {
         if std::mem::replace(&mut self.gives_up, true) {
             return Vec::new();
@@ -109,7 +109,7 @@ impl<P> Handover<P> {
         }
     }
 
-    /// A shard has done something. An answer to a move, or to another handover, changes nothing.
+    /// Takes the answer of a shard. An answer to a move, or to another handover, changes nothing.
     pub(crate) fn answered(&mut self, shard: ShardId, answer: Answer<P>) -> Commands<P> {
         let (number, epoch) = (self.number, self.number);
         if answer.number().is_some_and(|it| it != number) {
@@ -161,7 +161,7 @@ impl<P> Handover<P> {
         }
     }
 
-    /// One answer fewer is awaited; goes on behind the last.
+    /// Counts one answer, and goes on with `next` after the last.
     fn after_all(&mut self, next: impl FnOnce(&mut Self) -> Commands<P>) -> Commands<P> {
         self.awaited -= 1;
         if self.awaited == 0 { next(self) } else { Vec::new() }
@@ -186,7 +186,7 @@ impl<P> Handover<P> {
         tables.into_iter().map(take).collect()
     }
 
-    /// Tables are where they were: everybody may ask for them again.
+    /// Tables are where they were: all shards may send requests about them again, and connections go back.
     fn return_connections(&mut self) -> Commands<P> {
         let (number, epoch) = (self.number, self.number);
         let connections = std::mem::take(&mut self.connections);

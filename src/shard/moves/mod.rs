@@ -46,18 +46,18 @@ use super::placement::Partitions;
 use super::tables::leaving::Tenants;
 use crate::ids::{PeerId, ShardId};
 
-/// What a shard is to do.
+/// An order to a shard.
 #[derive(Debug)]
 pub(crate) enum MoveOrder {
     /// Partitions belong to another shard from this epoch on.
     Reassign { partitions: Arc<Partitions>, from: ShardId, to: ShardId, epoch: u64 },
     /// Give up the move of this epoch, if its tables have not left: answer by [`Answer::GivenUp`].
     GiveUp { epoch: u64 },
-    /// The move of this epoch has been given up: send to the former owner what was held.
+    /// The move of this epoch has been given up: send the held requests to the former owner.
     Restore { epoch: u64 },
     /// Own these tables: answer by [`Answer::Taken`].
     Take { epoch: u64, tables: Tenants },
-    /// The tables of this epoch have arrived: send to their new owner what was held.
+    /// The tables of this epoch have arrived: send the held requests to their new owner.
     Release { epoch: u64 },
     /// Prepare a connection for another shard.
     Relocate { peer: PeerId, to: ShardId, number: u64 },
@@ -65,7 +65,7 @@ pub(crate) enum MoveOrder {
     Freeze { number: u64 },
     /// Serve all connections again.
     Thaw { number: u64 },
-    /// Hold what is asked of any VNI, and let all tables leave: answer by [`Answer::Left`].
+    /// Hold requests about all VNIs, and let all tables leave: answer by [`Answer::Left`].
     Seal { epoch: u64 },
     /// Let all connections leave: answer by [`Answer::Parts`].
     Part { number: u64 },
@@ -73,12 +73,12 @@ pub(crate) enum MoveOrder {
     Stay { peer: PeerId, number: u64 },
 }
 
-/// What a shard has done. `P` is a connection on its way, with all that belongs to it.
+/// What a shard has done for a move. `P` is a connection on its way, with all that belongs to it.
 #[derive(Debug)]
 pub(crate) enum Answer<P> {
     /// These tables have left.
     Left { epoch: u64, tables: Tenants },
-    /// No connection is read or sent anything any more.
+    /// No connection is read or sent anything from now on.
     Frozen { number: u64 },
     /// So many connections leave now: of each, [`Answer::Moves`] or [`Answer::Gone`] follows.
     Parts { number: u64, connections: usize },
@@ -88,16 +88,16 @@ pub(crate) enum Answer<P> {
     GivenUp { epoch: u64, in_time: bool },
     /// This connection has left.
     Moves { connection: P },
-    /// It has arrived.
+    /// The connection has arrived.
     Arrived { number: u64 },
-    /// Its session ended before it could leave.
+    /// The session of the connection ended before it could leave.
     Gone { number: u64 },
-    /// It was kept in time, or it was too late for that.
+    /// The connection was kept in time, or it was too late for that.
     Stays { number: u64, in_time: bool },
 }
 
 impl<P> Answer<P> {
-    /// The number of the move or of the handover that it is about, if it names that.
+    /// The number of the move or handover that the answer belongs to, if it has one.
     pub(super) fn number(&self) -> Option<u64> {
         match *self {
             Self::Moves { .. } => None,
@@ -112,7 +112,7 @@ impl<P> Answer<P> {
         }
     }
 
-    /// What it says, for the log.
+    /// The name of the answer, for the log.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Left { .. } => "tables left",
@@ -129,7 +129,7 @@ impl<P> Answer<P> {
 }
 
 impl Answer<Infallible> {
-    /// The same, among those that are about connections.
+    /// The same answer, as one of the type that can carry connections.
     pub(crate) fn widen<P>(self) -> Answer<P> {
         match self {
             Self::Left { epoch, tables } => Answer::Left { epoch, tables },

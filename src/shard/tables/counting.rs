@@ -5,7 +5,7 @@ use crate::ids::Moment;
 use crate::shard::inspect::{GROWTH_LIMITS, Metrics, Occupancy, PER_VNI};
 use crate::table::{LimitHits, Size};
 
-/// Metrics with the part of tables filled in as things happen. What tables hold is as of their last
+/// Metrics whose part for tables is updated at each event. The amounts that a table holds are those of its last
 /// seal.
 #[derive(Debug, Default)]
 pub(super) struct Counting {
@@ -17,7 +17,7 @@ impl Counting {
         self.metrics.stats.updates_ignored += updates;
     }
 
-    /// Announcements or subscriptions were refused.
+    /// Counts refused announcements or subscriptions.
     pub(super) fn refused(&mut self, hits: &LimitHits) {
         let LimitHits { routes, memory, vnis, vni, peer } = *hits;
         for (limit, count) in GROWTH_LIMITS.into_iter().zip([routes, memory, vnis, vni, peer]) {
@@ -27,7 +27,7 @@ impl Counting {
         }
     }
 
-    /// A VNI has come near its limit.
+    /// Counts a VNI that has come near its limit.
     pub(super) fn near_vni_limit(&mut self) {
         *self.metrics.near_limits.entry(PER_VNI).or_default() += 1;
     }
@@ -36,7 +36,7 @@ impl Counting {
         self.metrics.stats.batches += 1;
     }
 
-    /// A chunk was built or shared; `subscribed` is when its subscriber was, if its dump is complete.
+    /// Counts a chunk that was built or shared; `subscribed` is the time of its SUBSCRIBE, if it completes the dump.
     pub(super) fn chunk(&mut self, now: Moment, subscribed: Option<Moment>) {
         self.metrics.stats.chunks += 1;
         if let Some(since) = subscribed {
@@ -44,12 +44,12 @@ impl Counting {
         }
     }
 
-    /// A table has become larger or smaller, has come or gone.
+    /// Counts a table that has become larger or smaller, has come or gone.
     pub(super) fn moved(&mut self, before: &Size, after: &Size) {
         self.metrics.now.resize(before, after);
     }
 
-    /// A VNI has been sealed or trimmed, or is about to be dropped.
+    /// Counts a VNI again that has been sealed or trimmed, or is about to be dropped.
     pub(super) fn recount(&mut self, entry: &mut Owned) {
         let after = entry.table.size();
         let before = std::mem::replace(&mut entry.counted, after);
@@ -61,7 +61,7 @@ impl Counting {
 }
 
 impl Occupancy {
-    /// A table's part in it changes.
+    /// Changes a table's share of the sums.
     pub(super) fn resize(&mut self, before: &Size, after: &Size) {
         let moved = |total: u64, of: fn(&Size) -> u64| total + of(after) - of(before);
         self.routes = moved(self.routes, |size| size.routes);

@@ -8,9 +8,9 @@ use crate::ids::Moment;
 /// VNIs with routes of departed members to withdraw.
 #[derive(Debug)]
 pub(super) struct Departed {
-    /// Some perhaps more than once.
+    /// The VNIs; one may be listed more than once.
     pub(super) tables: VecDeque<TableId>,
-    /// Until when all of them wait.
+    /// The moment until which all of them wait.
     pub(super) until: Moment,
 }
 
@@ -23,7 +23,7 @@ impl Departed {
         self.tables.push_back(id);
     }
 
-    /// Forgets those that are gone.
+    /// Forgets the tables that are gone.
     pub(super) fn retain(&mut self, mut keep: impl FnMut(TableId) -> bool) {
         self.tables.retain(|id| keep(*id));
     }

@@ -17,22 +17,22 @@ impl Tables {
         metrics.now.vnis += self.index.len() as u64;
     }
 
-    /// Somebody begins to watch. Cost: a look at the VNIs with changes to seal.
+    /// A monitor begins to watch. Cost: a look at the VNIs with changes to seal.
     pub(in crate::shard) fn add_monitor(&mut self, filter: MonitorFilter) {
         self.monitors.add(filter);
-        // Others are marked when they change next.
+        // Other VNIs are marked at their next change.
         for &id in &self.sealing.dirty {
             let vnet = self.owned[id].table.open();
             vnet.is_monitored = self.monitors.covers(vnet.vni);
         }
     }
 
-    /// Somebody watches no more.
+    /// A monitor stops watching.
     pub(in crate::shard) fn remove_monitor(&mut self, filter: MonitorFilter) {
         self.monitors.remove(filter);
     }
 
-    /// What watched VNIs have sealed since the last call.
+    /// The batches that watched VNIs have sealed since the last call.
     pub(in crate::shard) fn take_monitored(&mut self) -> Vec<MonitoredBatch> {
         self.monitors.take()
     }

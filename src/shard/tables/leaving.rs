@@ -19,7 +19,7 @@ impl Tenants {
         self.0.iter().map(|owned| &owned.table)
     }
 
-    /// Adds a table of a VNI that none of them has.
+    /// Adds a table, of a VNI that none of the others has.
     pub(in crate::shard) fn push(&mut self, table: Table) {
         self.0.push(Box::new(Owned::of(table)));
     }
@@ -30,13 +30,13 @@ impl Tenants {
 pub(super) struct Leaving {
     /// The latest move.
     pub(super) epoch: u64,
-    /// What moves; known when this shard has been told.
+    /// The partitions that move; known once this shard has its order.
     pub(super) partitions: Option<Arc<Partitions>>,
-    /// Shards of which nothing more comes.
+    /// The number of shards that send nothing more.
     pub(super) fences: usize,
-    /// Shards that have taken in everything.
+    /// The number of shards that have taken in every delivery.
     pub(super) confirms: usize,
-    /// What has been sealed for the last time.
+    /// The tables that have been sealed for the last time.
     pub(super) tables: Tenants,
 }
 
@@ -49,7 +49,7 @@ impl Leaving {
         epoch == self.epoch && self.fences < usize::MAX
     }
 
-    /// Lets nothing more of this move count.
+    /// Ends this move: its later messages do not count.
     pub(super) fn end(&mut self, epoch: u64) {
         *self = Self { epoch, fences: usize::MAX, ..Self::default() };
     }

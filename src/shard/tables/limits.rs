@@ -11,22 +11,22 @@ use crate::table::{Announcement, LimitHits, Origin, Room};
 use crate::wire::{Action, Vni};
 
 impl Tables {
-    /// What it holds, and has taken in.
+    /// The amounts that the shard holds and has taken in.
     pub(in crate::shard) fn growth(&self) -> &Growth {
         &self.growth
     }
 
-    /// From now on it may go so far.
+    /// Sets the ceiling.
     pub(in crate::shard) fn set_ceiling(&mut self, ceiling: Ceiling) {
         self.growth.set_ceiling(ceiling);
     }
 
-    /// VNIs that have come near their limit, or to it.
+    /// The number of notices of VNIs that are near their limit, or have reached it.
     pub(in crate::shard) fn vni_notices(&self) -> usize {
         self.vni_notices.len()
     }
 
-    /// The next of them.
+    /// The next notice.
     pub(in crate::shard) fn take_vni_notice(&mut self) -> Option<VniNotice> {
         self.vni_notices.pop_front()
     }
@@ -36,7 +36,7 @@ impl Tables {
         self.counting.metrics.growth_refused.values().sum()
     }
 
-    /// The table of a VNI, made if there is room for one more.
+    /// The table of a VNI, made if there is room for one more table.
     pub(super) fn admitted(&mut self, vni: Vni) -> Option<TableId> {
         if let Some(&id) = self.index.get(&vni) {
             return Some(id);
@@ -47,8 +47,8 @@ impl Tables {
         Some(self.made(vni))
     }
 
-    /// The same, where the shard for a guest asks. What a guest wants is bounded there, and a guest that a table
-    /// is refused to would wait for it for ever.
+    /// The same, where the shard for a guest may ask. The guest itself bounds its tables, and if a table were
+    /// refused to it, it would wait for it for ever.
     pub(super) fn admitted_for(
         &mut self,
         vni: Vni,
@@ -61,7 +61,7 @@ impl Tables {
         self.admitted(vni)
     }
 
-    /// Updates came for a VNI that there is no room for.
+    /// Refuses updates for a VNI that there is no room for.
     pub(super) fn refuse_vni(&mut self, vni: Vni, updates: &[Announcement]) -> Counted {
         let adds = updates.iter().filter(|update| update.action == Action::Add).count();
         let adds = u32::try_from(adds).unwrap_or(u32::MAX);
@@ -74,7 +74,7 @@ impl Tables {
         Counted { vni, change: 0, routes: 0, accepted: 0, hits }
     }
 
-    /// A subscription came for a VNI that there is no room for.
+    /// Counts a refused subscription: there is no room for its VNI.
     pub(super) fn refuse_subscription(&mut self) {
         let by_memory = self.growth.is_short_of_memory();
         let (vnis, memory) = (u32::from(!by_memory), u32::from(by_memory));
@@ -132,7 +132,7 @@ impl Tables {
         self.counting.refused(hits);
     }
 
-    /// Tells when a VNI comes near its limit, or to it.
+    /// Makes a notice when a VNI comes near its limit, or reaches it.
     fn watch_vni(&mut self, id: TableId, hit: bool) {
         let most = self.settings.vni_limits.routes;
         let entry = &mut self.owned[id];
@@ -155,7 +155,7 @@ impl Tables {
         });
     }
 
-    /// Notes what a VNI weighs.
+    /// Counts the present weight of a VNI.
     #[inline]
     pub(super) fn weigh(&mut self, id: TableId) {
         let entry = &mut self.owned[id];
@@ -164,7 +164,7 @@ impl Tables {
         self.growth.weighed(before, after);
     }
 
-    /// Whether a peer is to be told at once what its updates have come to.
+    /// Whether to tell a peer's shard at once about the effects of its updates.
     pub(super) fn is_told(&self, counted: &Counted) -> bool {
         counted.change != 0
             || counted.hits.total() > 0
@@ -172,7 +172,7 @@ impl Tables {
     }
 }
 
-/// Whether who announces a route too many in a VNI is closed.
+/// Whether to close the peer that announces a route too many in a VNI.
 pub(in crate::shard) fn closes(action: LimitAction, hits: &LimitHits) -> bool {
     action == LimitAction::Close && hits.vni > 0
 }

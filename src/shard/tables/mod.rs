@@ -57,18 +57,18 @@ pub(crate) struct Tables {
     queue: FairQueue,
     sealing: Sealing,
     lingering: Vec<TableId>,
-    /// Those of them that this tick has yet to look at.
+    /// The lingering VNIs that this tick has yet to look at.
     due: Vec<TableId>,
-    /// VNIs of which a trim has not forgotten all that it could.
+    /// VNIs in which a trim has not yet forgotten all that it could.
     untidy: VecDeque<TableId>,
     departed: Departed,
     policing: Policing,
     stale: Stale,
     leaving: Leaving,
-    /// What was done of moves, to be told to the coordinator.
+    /// Answers about moves, for the coordinator.
     answers: VecDeque<Answer<Infallible>>,
     growth: Growth,
-    /// VNIs that have come near their limit, or to it.
+    /// Notices of VNIs that are near their limit, or have reached it.
     vni_notices: VecDeque<VniNotice>,
     monitors: Monitors,
     counting: Counting,
@@ -111,7 +111,7 @@ impl Tables {
         }
     }
 
-    /// Whether there is no table, and nothing waits.
+    /// Whether there is no table, and no request waits.
     pub(super) fn is_empty(&self) -> bool {
         self.index.is_empty() && self.queue.is_empty() && self.answers.is_empty()
     }
@@ -122,12 +122,12 @@ impl Tables {
         Some((id, &self.owned[id].table))
     }
 
-    /// What was done of moves and is to be told to the coordinator.
+    /// The next answer about a move, for the coordinator.
     pub(super) fn answer(&mut self) -> Option<Answer<Infallible>> {
         self.answers.pop_front()
     }
 
-    /// Whether there is something to tell.
+    /// Whether there are answers for the coordinator.
     pub(super) fn has_answers(&self) -> bool {
         !self.answers.is_empty()
     }
@@ -137,7 +137,7 @@ impl Tables {
         &self.owned
     }
 
-    /// What is left when every peer has gone.
+    /// The numbers of what is left when every peer has gone; they should be 0.
     #[cfg(test)]
     pub(super) fn leftovers(&self) -> Vec<(&'static str, usize)> {
         vec![
@@ -160,13 +160,13 @@ impl Tables {
         let id = self.owned.insert(Box::new(Owned::of(Table::new(vni, Arc::clone(&self.basis)))));
         self.index.insert(vni, id);
         self.growth.grown.vnis += 1;
-        // Listed from the start, so that one which stays empty is found and dropped.
+        // Listed from the start, so that a table which stays empty is found and dropped.
         self.mark_lingering(id);
         id
     }
 
-    /// The VNI of a table, for whatever may happen to it. One that was packed is looked at by the next
-    /// ticks, and packed again when nothing has come of it.
+    /// Unpacks the table of a VNI, for any change. The next ticks look at a table that was packed, and pack it
+    /// again if nothing has changed.
     fn opened(&mut self, id: TableId) -> &mut Vnet {
         if self.owned[id].table.opened().is_none() {
             self.mark_lingering(id);

@@ -14,14 +14,14 @@ use crate::table::Size;
 use crate::wire::Vni;
 
 impl Tables {
-    /// These are to leave when all fences are here. They are served until then.
+    /// These partitions leave when all fences are here. Their tables are served until then.
     pub(in crate::shard) fn prepare_to_leave(&mut self, partitions: Arc<Partitions>, epoch: u64) {
         if self.leaving.follow(epoch) {
             self.leaving.partitions = Some(partitions);
         }
     }
 
-    /// Nothing more comes of one shard for what moves.
+    /// One shard sends nothing more for the partitions that move.
     pub(super) fn fence(&mut self, epoch: u64, mesh: &mut Mesh) {
         if !self.leaving.follow(epoch) {
             return;
@@ -37,7 +37,7 @@ impl Tables {
         }
     }
 
-    /// One shard has taken in everything of what moves.
+    /// One shard has taken in every delivery of the tables that move.
     pub(super) fn confirmed(&mut self, epoch: u64, mesh: &Mesh) {
         if !self.leaving.follow(epoch) {
             return;
@@ -61,13 +61,13 @@ impl Tables {
         self.answers.push_back(Answer::GivenUp { epoch, in_time });
     }
 
-    /// Owns tables from now on.
+    /// Takes over tables that move here.
     pub(in crate::shard) fn take(&mut self, epoch: u64, tables: Tenants) {
         self.put(tables);
         self.answers.push_back(Answer::Taken { epoch });
     }
 
-    /// A peer of another shard is about to move: its subscriptions go on by asking.
+    /// A peer of another shard is about to move: its subscriptions go on by pulls.
     pub(super) fn relocate(
         &mut self,
         peer: PeerId,
@@ -87,7 +87,7 @@ impl Tables {
         in_sync
     }
 
-    /// Takes the tables of some partitions out, with nothing left to seal or to send.
+    /// Takes the tables of some partitions out, after sealing and sending all their changes.
     fn seal_for_good(&mut self, partitions: &Partitions, mesh: &mut Mesh) {
         let leave: Vec<_> = (0..self.owned.end())
             .map(super::TableId::at)
@@ -117,7 +117,7 @@ impl Tables {
         departed.retain(|id| owned.get(id).is_some());
     }
 
-    /// Owns tables that come from elsewhere.
+    /// Adds tables that come from elsewhere.
     pub(in crate::shard) fn put(&mut self, tables: Tenants) {
         for mut entry in tables.0 {
             (entry.is_dirty, entry.lingers, entry.is_untidy) = (false, false, false);

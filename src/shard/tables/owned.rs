@@ -15,38 +15,38 @@ handle!(
 #[derive(Debug)]
 pub(in crate::shard) struct Owned {
     pub(in crate::shard) table: Table,
-    /// Since when routes of departed members have waited for subscribers to take earlier ones.
+    /// The time since which routes of departed members have waited for subscribers to take earlier ones.
     pub(super) waits: Option<Moment>,
     /// Whether the shard for a guest has been told that clients subscribe, and that they take part.
     pub(super) is_wanted: bool,
     pub(super) is_used: bool,
-    /// Listed as having changes to seal.
+    /// Whether it is listed as having changes to seal.
     pub(super) is_dirty: bool,
-    /// Listed as having something to trim or to withdraw.
+    /// Whether it is listed as having something to trim or to withdraw.
     pub(super) lingers: bool,
-    /// Listed as having something to forget.
+    /// Whether it is listed as having something to forget.
     pub(super) is_untidy: bool,
-    /// Ticks since something happened in it.
+    /// Ticks since its last change.
     pub(super) quiet: u8,
-    /// Listed as having routes to be judged anew.
+    /// Whether it is listed as having routes to be judged again.
     pub(super) is_due_for_review: bool,
-    /// What of it is among the shard's holdings.
+    /// Its share of the shard's occupancy.
     pub(super) counted: Size,
-    /// What of it counts against limits.
+    /// Its share of the amounts that count against limits.
     pub(super) weighed: Weight,
     /// How near it is to the limit on a VNI's routes.
     pub(super) level: Level,
 }
 
-/// For how long a VNI waits for its subscribers to take what was withdrawn before, until it withdraws more.
+/// For how long a VNI waits for its subscribers to take earlier withdrawals before it withdraws more.
 const PATIENCE: Duration = Duration::from_millis(20);
-/// How soon a VNI that waits looks again whether they have: another shard's subscribers do not tell.
+/// How soon a waiting VNI looks again whether subscribers have taken them: another shard's subscribers do not tell.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_micros(500);
 /// Routes that one VNI withdraws or judges in a turn before the next VNI has its turn.
 pub(super) const SHARE: usize = 2048;
 
 impl Owned {
-    /// Whether to withdraw no more now: subscribers have much to take already, and have not had long to take it.
+    /// Whether to withdraw no more now: subscribers still have much to take, and have not had long to take it.
     pub(super) fn waits_for_subscribers(&mut self, now: Moment) -> bool {
         let is_ahead = self.table.open().is_ahead();
         let waits = is_ahead && now < *self.waits.get_or_insert(now) + PATIENCE;

@@ -14,22 +14,22 @@ use crate::shard::slab::Handle as _;
 use crate::table::{Notice, Origin};
 use crate::wire::Vni;
 
-/// Earlier policies that are remembered: peers are looked at anew within a few turns.
+/// The number of earlier policies that are kept: peers are classified again within a few turns.
 const EARLIER: usize = 4;
-/// VNIs that a turn looks at which have nothing to judge.
+/// The number of VNIs without anything to judge that a turn looks at.
 const LOOKS: u32 = 4096;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(super) struct Policing {
     notices: Vec<(Vni, Notice)>,
-    /// Peers that announce one route fewer than they were counted to, and how many now.
+    /// Peers that announce one route fewer than their shards count, and their present number of routes.
     lost: Vec<(Vni, Origin, u32)>,
-    /// What has been refused, or let through with a warning, since the shard began.
+    /// The refusals and warnings since the shard began.
     pub(super) tally: BTreeMap<Refusal, u64>,
-    /// VNIs whose routes are judged anew, and those that wait for their subscribers.
+    /// VNIs whose routes are being judged again, and VNIs that wait for their subscribers.
     due: VecDeque<TableId>,
-    /// The next place of which it is not known yet whether it is due.
+    /// The next place to scan for VNIs to judge again; `None` when the scan is over.
     scan: Option<u32>,
     until: Moment,
     /// The policies before the one in force, the latest first.
@@ -37,15 +37,15 @@ pub(super) struct Policing {
 }
 
 impl Policing {
-    /// All VNIs are to be judged by another policy than this one, which still judges peers that its shards have not
-    /// looked at anew.
+    /// Has all VNIs judged by a new policy. `before` is the policy before it, which still judges peers that their
+    /// shards have not classified again.
     pub(super) fn review_all(&mut self, before: &Arc<Policy>) {
         self.scan = Some(0);
         self.earlier.truncate(EARLIER - 1);
         self.earlier.push_front(Arc::clone(before));
     }
 
-    /// What holds for a peer in a VNI, by the policy that knows its class.
+    /// The terms of a peer in a VNI, by the policy that knows its class.
     pub(super) fn terms<'a>(
         &'a self,
         current: &'a Policy,
@@ -63,7 +63,7 @@ impl Policing {
 }
 
 impl Tables {
-    /// Takes what a VNI has to say of refusals.
+    /// Takes the refusals of a VNI.
     pub(super) fn take_refusals(&mut self, id: TableId) {
         let vnet = self.owned[id].table.open();
         let vni = vnet.vni;
@@ -77,7 +77,7 @@ impl Tables {
         }
     }
 
-    /// Tells the shards of peers what was refused of them.
+    /// Tells the shards of peers which of the peers' routes were refused.
     pub(in crate::shard) fn tell_refusals(&mut self, mesh: &mut Mesh) {
         for (vni, notice) in self.policing.notices.drain(..) {
             let Notice { peer, shard, refusal, example } = notice;
@@ -90,7 +90,7 @@ impl Tables {
         }
     }
 
-    /// A peer is judged by other rights from now on.
+    /// Judges a peer by other rights from now on.
     pub(super) fn classify(&mut self, origin: Origin, vni: Vni) {
         let Some(&id) = self.index.get(&vni) else { return };
         if self.opened(id).classify(origin.peer, origin.rights) {
@@ -98,13 +98,13 @@ impl Tables {
         }
     }
 
-    /// Tables have come that may have been judged by another policy.
+    /// A table has come that may have been judged by another policy.
     pub(super) fn review_arrived(&mut self, id: TableId) {
         self.owned[id].is_due_for_review = false;
         self.begin_review(id);
     }
 
-    /// Has a VNI judge its routes anew, if there is anything to judge and anything to judge by.
+    /// Has a VNI judge its routes again, if it has routes to judge and the policy has rules.
     pub(super) fn begin_review(&mut self, id: TableId) {
         let size = self.owned[id].table.size();
         let has_rules = self.settings.policy.has_rules();
@@ -120,7 +120,7 @@ impl Tables {
         }
     }
 
-    /// Whether routes are to be judged anew.
+    /// Whether routes are to be judged again.
     pub(in crate::shard) fn has_reviews(&self) -> bool {
         self.policing.scan.is_some() || !self.policing.due.is_empty()
     }
@@ -130,7 +130,7 @@ impl Tables {
         self.has_reviews().then_some(self.policing.until)
     }
 
-    /// Looks for VNIs to judge anew, at most so many.
+    /// Looks for VNIs to judge again, up to a number of VNIs.
     fn scan(&mut self) {
         let Some(from) = self.policing.scan else { return };
         let end = self.owned.end();
@@ -143,7 +143,7 @@ impl Tables {
         self.policing.scan = (until < end).then_some(until);
     }
 
-    /// Judges up to `budget` routes anew. VNIs take turns; one whose subscribers have much to take already waits
+    /// Judges up to `budget` routes again. VNIs take turns; a VNI whose subscribers still have much to take waits
     /// for them, but not for long.
     pub(in crate::shard) fn review(&mut self, now: Moment, mut budget: usize) {
         self.scan();

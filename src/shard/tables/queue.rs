@@ -6,7 +6,7 @@ use crate::shard::fair::FairQueue;
 use crate::shard::mesh::Mesh;
 use crate::shard::message::Request;
 
-/// What building one chunk costs, in updates.
+/// The cost of building one chunk, in updates.
 const CHUNK_COST: usize = 512;
 
 impl Tables {
@@ -15,7 +15,7 @@ impl Tables {
         self.queue.push(request);
     }
 
-    /// What waits of a peer costs.
+    /// The cost of a peer's waiting requests.
     pub(in crate::shard) fn waiting(&self, peer: PeerId) -> usize {
         self.queue.cost_of(peer)
     }
@@ -24,23 +24,23 @@ impl Tables {
         &mut self.queue
     }
 
-    /// Whether nothing waits.
+    /// Whether no request waits.
     pub(in crate::shard) fn is_idle(&self) -> bool {
         self.queue.is_empty()
     }
 
-    /// Whether so much waits, of however many peers, that no peer should be read.
+    /// Whether so many requests wait, of however many peers, that no peer should be read.
     pub(in crate::shard) fn is_backed_up(&self) -> bool {
         self.queue.cost() >= self.settings.bounds.request_room
     }
 
-    /// Whether requests of other shards should be taken in. Not more than are served soon: the others
-    /// share the room fairly among their peers, and have more to choose from the later they send.
+    /// Whether to take in requests of other shards. Not more than can be served soon: the other shards
+    /// share the room fairly among their peers, and the later they send, the more peers they can choose from.
     pub(in crate::shard) fn takes_requests(&self) -> bool {
         self.queue.cost() < self.settings.bounds.work_per_turn
     }
 
-    /// Serves what waits, up to one turn's budget. Returns what is left of it.
+    /// Serves waiting requests, up to one turn's budget. Returns the rest of the budget.
     pub(in crate::shard) fn serve_waiting(&mut self, now: Moment, mesh: &mut Mesh) -> usize {
         let mut budget = self.settings.bounds.work_per_turn;
         while budget > 0

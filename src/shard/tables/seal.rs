@@ -8,30 +8,30 @@ use crate::shard::mesh::Mesh;
 use crate::shard::message::Delivery;
 use crate::table::Audience;
 
-/// The pause for each send. One costs 2.2 us in the kernel up to 4 KB and 4.3 us at 38 KB, and a little before
-/// it, so about a third of the time goes into sends.
+/// The pause for each send. A send costs 2.2 us in the kernel up to 4 KB and 4.3 us at 38 KB, and a little before
+/// the kernel, so sends take about a third of the time.
 const SEND_PAUSE: Duration = Duration::from_micros(8);
 
-/// Changes of a VNI for which a send to each subscriber is worth its cost: 1 KB of frames or so.
+/// The number of changes of a VNI for which a send to each subscriber is worth its cost: some 1 KB of frames.
 const ENOUGH: usize = 32;
 
 impl Tables {
-    /// A peer of this shard has been sent something.
+    /// A peer of this shard has been sent bytes.
     pub(in crate::shard) fn sent(&mut self, now: Moment) {
         self.sealing.last_send = now;
         self.sealing.sends = self.sealing.sends.saturating_add(1);
     }
 
-    /// Whether there is something to seal.
+    /// Whether there are changes to seal.
     pub(in crate::shard) fn is_dirty(&self) -> bool {
         !self.sealing.dirty.is_empty()
     }
 
-    /// When to seal what has changed, if anything has.
+    /// When to seal the changes, if there are any.
     ///
-    /// At once, when there is enough for the cost of sends not to matter. Else not before a pause
-    /// after the sends before, about twice as long as they took, so that a reflector with little to do
-    /// sends at once and one with much to do spends a third of its time on sends; nor later than the
+    /// At once, if there are so many changes that the cost of sends does not matter. Else after a pause
+    /// behind the last sends, about twice as long as they took. So a reflector with little to do
+    /// sends at once, and one with much to do spends a third of its time on sends. In any case within the
     /// batch delay, whatever is written meanwhile.
     pub(in crate::shard) fn seal_at(&mut self, now: Moment) -> Option<Moment> {
         let sealing = &mut self.sealing;

@@ -3,18 +3,18 @@
 use super::owned::TableId;
 use crate::ids::Moment;
 
-/// What there is to seal, and what decides when.
+/// The VNIs to seal, and the numbers that decide when to seal them.
 #[derive(Debug)]
 pub(super) struct Sealing {
     /// VNIs with changes to seal.
     pub(super) dirty: Vec<TableId>,
-    /// Since when there has been something to seal, as turns go.
+    /// The time since which there have been changes to seal, by the clock of turns.
     pub(super) dirty_since: Option<Moment>,
     /// Changes since the last seal.
     pub(super) gathered: usize,
-    /// When the last seal, or the last write since, was done.
+    /// The time of the last seal, or of the last write after it.
     pub(super) last_send: Moment,
-    /// Writes since the last seal, and those that it made for another shard at least.
+    /// Writes since the last seal, and the smallest number of writes that this seal caused on other shards.
     pub(super) sends: u32,
     pub(super) remote_sends: u32,
 }
@@ -31,7 +31,7 @@ impl Sealing {
         }
     }
 
-    /// What has been gathered is being sealed.
+    /// Begins to seal: takes the VNIs with changes.
     pub(super) fn begin(&mut self, now: Moment) -> Vec<TableId> {
         (self.last_send, self.dirty_since, self.gathered) = (now, None, 0);
         (self.sends, self.remote_sends) = (0, 0);

@@ -10,8 +10,8 @@ use crate::table::{Announcement, Origin};
 use crate::wire::Vni;
 
 impl Tables {
-    /// Carries out updates of a peer of this shard at once. `None` when something that the peer sent
-    /// before must come first.
+    /// Carries out updates of a peer of this shard at once. `None` when an earlier request of the peer
+    /// must come first.
     pub(in crate::shard) fn update_now(
         &mut self,
         origin: Origin,
@@ -30,8 +30,8 @@ impl Tables {
         Some(self.update(id, origin, updates, room, received))
     }
 
-    /// Whether a request can be served now. Not when its peer has left the VNI and is back before its
-    /// old routes are gone: those are withdrawn first, `budget` of them now.
+    /// Whether a request can be served now. Not if its peer has left the VNI and has come back before its
+    /// old routes are gone: these are withdrawn first, `budget` of them now.
     pub(super) fn may_serve(&mut self, now: Moment, request: &Request, budget: usize) -> bool {
         let (Request::Updates { origin, vni, .. } | Request::Subscribe { origin, vni, .. }) =
             request
@@ -65,7 +65,7 @@ impl Tables {
             }
             Request::Subscribe { origin, vni, received } => {
                 let Some(id) = self.admitted_for(vni, origin.shard, mesh) else {
-                    return self.refuse_subscription(); // its first pull is answered
+                    return self.refuse_subscription(); // the answer to its first pull says so
                 };
                 let vnet = self.opened(id);
                 vnet.clock = received;
@@ -80,7 +80,7 @@ impl Tables {
                 if let Some(&id) = self.index.get(&vni) {
                     let vnet = self.opened(id);
                     if vnet.takes_part(origin.peer) {
-                        return; // what it announced meanwhile is on its way to be counted
+                        return; // its latest announcements are on their way to be counted
                     }
                     vnet.leave(origin.peer);
                     self.mark_lingering(id);
@@ -112,13 +112,13 @@ impl Tables {
         }
     }
 
-    /// Whether a peer subscribes to a VNI, as far as is known here.
+    /// Whether a peer subscribes to a VNI, as far as this shard knows.
     fn is_subscriber(&mut self, peer: PeerId, vni: Vni) -> bool {
         let Some(&id) = self.index.get(&vni) else { return false };
         self.opened(id).is_subscriber(peer)
     }
 
-    /// Serves a request that means nothing where there is no table.
+    /// Serves a request that has no effect without a table.
     fn serve_member(&mut self, now: Moment, id: TableId, request: Request, mesh: &mut Mesh) {
         let limit = self.settings.bounds.outbox.low_water;
         let vnet = self.opened(id);
@@ -133,7 +133,7 @@ impl Tables {
                 let Some((shard, chunk)) = vnet.chunk(peer, limit, now) else { return };
                 let since = vnet.subscribed(peer);
                 self.counting.chunk(now, since.filter(|_| chunk.end_of_table));
-                // Building a chunk seals the open batch, which goes first.
+                // Building a chunk seals the open batch, which must be sent first.
                 self.send_sealed(id, mesh);
                 let is_done = chunk.in_sync;
                 mesh.deliver(shard, Delivery::Chunk { peer, vni, subscription, chunk });
@@ -155,7 +155,7 @@ impl Tables {
             mesh.deliver(left.shard, Delivery::Announced { peer, counted });
             self.departed.push(id);
         }
-        self.counting.recount(&mut self.owned[id]); // what was filtered is gone at once
+        self.counting.recount(&mut self.owned[id]); // its filtered routes are gone at once
         self.mark_lingering(id);
         self.note_wanted(id, mesh);
     }
@@ -174,7 +174,7 @@ impl Tables {
         }
     }
 
-    /// The same where a client may be the first to announce in a VNI.
+    /// The same for a VNI in which a client may be the first announcer.
     #[inline]
     pub(in crate::shard) fn note_used(&mut self, vni: Vni, mesh: &mut Mesh) {
         if matches!(mesh.guest(), Some((_, GuestKind::Proxy)))

@@ -14,21 +14,21 @@ use crate::wire::Vni;
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(super) struct Stale {
-    /// When to look at which. A table may be gone by then, or have another time.
+    /// When to look at which table. The table may be gone by then, or be due at another time.
     due: BTreeSet<(Moment, TableId)>,
-    /// Peers that announce fewer routes than they were counted to, and how many now.
+    /// Peers that announce fewer routes than their shards count, the difference, and their present number of routes.
     lost: Vec<(Vni, Origin, i64, u32)>,
 }
 
 impl Tables {
-    /// A peer is gone without a word: its routes stay for a time.
+    /// A peer's session ended without notice: its routes stay for a time.
     pub(super) fn hold(&mut self, vni: Vni, peer: PeerId, hold: Hold, mesh: &mut Mesh) {
         let Some(&id) = self.index.get(&vni) else { return };
         let Some(filtered) = self.opened(id).hold(peer, hold) else {
             return self.leave(id, peer, mesh);
         };
         if filtered > 0 {
-            self.counting.recount(&mut self.owned[id]); // what was filtered is gone at once
+            self.counting.recount(&mut self.owned[id]); // its filtered routes are gone at once
         }
         self.note_stale(id);
         self.mark_dirty(id);
@@ -36,7 +36,7 @@ impl Tables {
         self.note_wanted(id, mesh);
     }
 
-    /// A peer takes part in a VNI for the first time: it takes over what it, or its kin, announced before.
+    /// A peer takes part in a VNI for the first time: it takes over the routes that it, or its kin, announced before.
     pub(super) fn adopt(&mut self, origin: Origin, vni: Vni, kin: Kin, mesh: &mut Mesh) {
         let Some(&id) = self.index.get(&vni) else { return };
         let Some(vnet) = self.owned[id].table.opened() else { return };
@@ -55,12 +55,12 @@ impl Tables {
         self.stale.due.extend(until.map(|until| (until, id)));
     }
 
-    /// When the time of some stale routes is over.
+    /// When the time of the first stale routes is over.
     pub(in crate::shard) fn stale_until(&self) -> Option<Moment> {
         self.stale.due.first().map(|(until, _)| *until)
     }
 
-    /// Has stale routes withdrawn whose time is over.
+    /// Has stale routes withdrawn when their time is over.
     pub(in crate::shard) fn expire_stale(&mut self, now: Moment) {
         while let Some(&(until, id)) = self.stale.due.first()
             && until <= now
@@ -76,7 +76,7 @@ impl Tables {
         }
     }
 
-    /// Takes what a VNI has to say of stale routes that are gone.
+    /// Takes a VNI's notes about stale routes that are gone.
     pub(super) fn take_lost_stale(&mut self, id: TableId) {
         let Some(vnet) = self.owned[id].table.opened() else { return };
         let (vni, lost) = (vnet.vni, vnet.take_lost_stale());

@@ -6,13 +6,13 @@ use crate::shard::mesh::Mesh;
 use crate::shard::message::Delivery;
 use crate::table::Size;
 
-/// VNIs that a turn looks at in which something has happened since the last tick.
+/// The number of VNIs with changes since the last tick that a turn looks at.
 const TABLES: usize = 256;
-/// Journal entries of one VNI that a turn forgets, beside those that each seal forgets: some 0.3 ms.
+/// Journal entries of one VNI that a turn forgets, beside those that each seal forgets: some 0.3 ms of work.
 const PORTION: usize = 2048;
 
 impl Tables {
-    /// A tick: turns are to look at each VNI in which something has happened since the tick before.
+    /// A tick: turns are to look at each VNI that has changed since the tick before.
     pub(in crate::shard) fn trim_lingering(&mut self) {
         self.due.append(&mut self.lingering);
     }
@@ -22,7 +22,7 @@ impl Tables {
         !self.untidy.is_empty() || !self.due.is_empty()
     }
 
-    /// Forgets a portion of what can be forgotten. VNIs take turns.
+    /// Forgets a portion of what VNIs can forget. VNIs take turns.
     pub(in crate::shard) fn tidy(&mut self, now: Moment, mesh: &mut Mesh) {
         for id in self.due.split_off(self.due.len().saturating_sub(TABLES)) {
             self.trim(now, id, mesh);
@@ -75,8 +75,8 @@ impl Tables {
         }
     }
 
-    /// Packs a VNI without routes and without anything under way, not waiting for it to be quiet: so a
-    /// crowd that subscribes, each to a VNI of its own, has one of them open at a time. Whether it did.
+    /// Packs a VNI without routes and without work under way, and does not wait until it is quiet: so a
+    /// crowd that subscribes, each peer to a VNI of its own, has one VNI open at a time. Returns whether it packed.
     pub(super) fn pack_if_empty(&mut self, id: TableId) -> bool {
         let entry = &mut self.owned[id];
         let Size { routes, tombstones, journal, filtered, .. } = entry.table.size();
@@ -154,7 +154,7 @@ mod tests {
         assert!(is_packed(&mut tables, id));
         tables.send_sealed(id, &mut mesh);
         assert!(is_packed(&mut tables, id), "it has sealed nothing");
-        // Of a peer that is no member, one that goes on taking part, and one that moves.
+        // The requests of a peer that is no member, of a peer that goes on taking part, and of a peer that moves.
         let stranger = Origin { peer: PeerId(9), ..origin };
         tables.serve(NOW, Request::Leave { peer: stranger.peer, vni }, &mut mesh);
         rest(&mut tables, &mut mesh);

@@ -12,14 +12,14 @@ impl Tables {
         !self.departed.tables.is_empty()
     }
 
-    /// When to go on with them.
+    /// When to go on withdrawing them.
     pub(in crate::shard) fn departed_until(&self) -> Option<Moment> {
         self.has_departed().then_some(self.departed.until)
     }
 
-    /// Withdraws up to `budget` routes of departed members. VNIs take turns, so that one with a
-    /// million routes to withdraw does not hold up the others, and one whose subscribers have much to
-    /// take already waits for them, but not for long.
+    /// Withdraws up to `budget` routes of departed members. VNIs take turns, so that a VNI with a
+    /// million routes to withdraw does not hold up the others. A VNI whose subscribers still have much to
+    /// take waits for them, but not for long.
     pub(in crate::shard) fn withdraw_departed(&mut self, now: Moment, mut budget: usize) {
         self.departed.until = now;
         let mut waiting = VecDeque::new();

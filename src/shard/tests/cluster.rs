@@ -19,7 +19,7 @@ use crate::wire::{
 pub(super) struct Cluster {
     pub(super) shards: Vec<Shard>,
     pub(super) now: Moment,
-    /// Peers with something to write, and writes that have begun.
+    /// Peers that have something to write, and writes that have begun.
     ready: Vec<(usize, Slot)>,
     writing: Vec<(usize, Slot, OutBuf)>,
 }
@@ -40,7 +40,7 @@ impl Cluster {
         (1..).map(Vni).filter(move |vni| placement.owner(*vni) == ShardId(shard))
     }
 
-    /// A session that is established.
+    /// Connects a client and establishes its session.
     pub(super) fn establish(&mut self, shard: usize, id: u64) -> Slot {
         let slot = self.shards[shard].connect(self.now, PeerId(id), None);
         let extensions = Some(Extensions::new(Capabilities::OURS, "test", "node"));
@@ -53,13 +53,13 @@ impl Cluster {
         self.shards[shard].received(self.now, slot, bytes)
     }
 
-    /// A turn, and what it has the driver do; nothing is written yet. Who may be read again is returned.
+    /// Runs a turn and its outputs; nothing is written yet. Returns the peers that may be read again.
     pub(super) fn turn(&mut self, shard: usize) -> Vec<Slot> {
         self.shards[shard].turn(self.now);
         self.outputs(shard)
     }
 
-    /// What a shard has the driver do.
+    /// Handles the outputs of a shard as the driver does.
     pub(super) fn outputs(&mut self, shard: usize) -> Vec<Slot> {
         let mut resumed = Vec::new();
         self.shards[shard].outputs();
@@ -73,7 +73,7 @@ impl Cluster {
         resumed
     }
 
-    /// Everybody reads what there is so far.
+    /// All peers read what waits for them so far.
     pub(super) fn read_all(&mut self) {
         for (shard, slot) in std::mem::take(&mut self.ready) {
             if let Write::Bytes { bytes, .. } =
@@ -88,7 +88,7 @@ impl Cluster {
         }
     }
 
-    /// Turns of two shards, which tell each other what they have to say.
+    /// Runs turns of two shards, which exchange all their messages.
     pub(super) fn exchange(&mut self) {
         for _ in 0..4 {
             for (from, to) in [(0, 1), (1, 0)] {
@@ -105,7 +105,7 @@ impl Cluster {
         }
     }
 
-    /// Turns of one shard until there is nothing to do, and everybody reads.
+    /// Runs turns of one shard until there is nothing to do, while all peers read.
     pub(super) fn settle(&mut self, shard: usize) {
         for _ in 0..200 {
             self.now = self.now + Duration::from_millis(1);
@@ -131,7 +131,7 @@ pub(super) fn updates(action: Action, vni: Vni, routes: Range<u32>) -> Vec<u8> {
     encode(&routes.map(update).collect::<Vec<_>>())
 }
 
-/// A read of whole updates as long as can be.
+/// The longest possible read of whole updates.
 pub(super) fn full_read(vni: Vni, len: usize) -> Vec<u8> {
     let one = updates(Action::Add, vni, 0..1).len();
     let bytes = updates(Action::Add, vni, 0..u32::try_from(len / one).unwrap());
@@ -153,7 +153,7 @@ pub(super) fn request(peer: u64, shard: u16, vni: Vni, routes: Range<u32>) -> Re
 }
 
 fn announcement(action: Action, n: u32) -> Announcement {
-    // All destinations and next hops are as long as each other.
+    // All destinations and next hops have the same length.
     let destination = Destination::new((0x6400_0000_u32 + n).to_be_bytes().into(), 32).unwrap();
     let next_hop = NextHop::standard([0xfd00, 0, 0, 0, 0, 0, 0, 1].into());
     Announcement { action, destination, next_hop }

@@ -8,7 +8,7 @@ use crate::wire::{Action, Message, Vni};
 
 const ROUTES: u32 = 60_000;
 
-/// A peer with many routes has left, and some subscribers, of whom so many read, are to be told.
+/// A peer with many routes has left, and this number of subscribers must be told.
 fn departure(subscribers: u64) -> (Cluster, Vni) {
     let mut cluster = Cluster::new(1);
     let vni = cluster.vnis(0).next().unwrap();
@@ -49,7 +49,7 @@ fn a_turn_withdraws_8192_routes_of_those_that_have_left() {
 #[test]
 fn withdrawals_wait_for_subscribers_but_not_for_long() {
     let (mut cluster, _) = departure(10);
-    // Nobody reads. So much is withdrawn, and then no more.
+    // Nobody reads. Some routes are withdrawn, and then no more.
     for _ in 0..10 {
         cluster.turn(0);
     }
@@ -59,11 +59,11 @@ fn withdrawals_wait_for_subscribers_but_not_for_long() {
     cluster.now = cluster.now + Duration::from_millis(19);
     cluster.turn(0);
     assert_eq!(routes(&cluster), left);
-    // After 20 ms one VNI has one more share.
+    // After 20 ms one VNI withdraws one more share.
     cluster.now = cluster.now + Duration::from_millis(2);
     cluster.turn(0);
     assert_eq!(left - routes(&cluster), 2048);
-    // As soon as they read it goes on.
+    // As soon as the subscribers read, it goes on.
     for _ in 0..20 {
         cluster.turn(0);
         cluster.read_all();

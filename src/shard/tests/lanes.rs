@@ -33,7 +33,7 @@ fn ten_thousand_peers_have_a_read_each_waiting_before_no_peer_is_read() {
     }
     assert!(waiting > 10_000, "{waiting} peers");
     assert!(cluster.turn(0).is_empty(), "nobody is read");
-    // A parcel has something of many peers, and when it is sent there is room again.
+    // A parcel has requests of many peers, and when it is sent there is room again.
     let parcel = cluster.shards[0].take_requests(ShardId(1)).expect("a parcel");
     let peers: BTreeSet<_> = parcel.iter().filter_map(Request::peer).collect();
     assert!((1024..1024 + 2 * QUANTUM).contains(&cost(&parcel)), "{}", cost(&parcel));
@@ -60,14 +60,14 @@ fn an_owner_takes_in_16384_updates_of_other_shards_and_leaves_the_rest_in_the_ch
     assert!(cluster.shards[0].takes_requests());
 }
 
-/// What an owner says to another shard, which takes nothing.
+/// An owner sends deliveries to another shard, which takes nothing.
 #[test]
 fn a_full_delivery_lane_stops_requests_and_reading_until_it_is_sent() {
     let mut cluster = Cluster::new(2);
     let vni = cluster.vnis(0).next().unwrap();
     let near = cluster.establish(0, 1 << 20);
     cluster.turn(0);
-    // Each is answered: the peer announces a route more.
+    // Each request is answered: the peer announces a route more.
     let requests: Vec<_> =
         (0..3000).map(|n| request(u64::from(n % 50), 1, vni, n..n + 1)).collect();
     cluster.shards[0].requests(requests);
@@ -78,7 +78,7 @@ fn a_full_delivery_lane_stops_requests_and_reading_until_it_is_sent() {
     assert_eq!(cluster.shards[0].read_room(near), 0);
     assert!(cluster.turn(0).is_empty());
     assert_eq!(cluster.shards[0].tables.queue().cost(), left, "nothing is served");
-    // As one parcel, which the receiver always takes in.
+    // All deliveries go as one parcel, which the receiver always takes in.
     let parcel = cluster.shards[0].take_deliveries(ShardId(1)).expect("a parcel");
     assert!((1025..1100).contains(&parcel.len()), "{}", parcel.len());
     cluster.shards[1].deliveries(cluster.now, parcel);

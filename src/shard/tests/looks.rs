@@ -25,7 +25,7 @@ fn a_question_is_of_4096_places_or_512_rows_and_says_where_to_go_on() {
     let none = RouteFilter { within, ..RouteFilter::default() };
     assert_eq!(look(&none, 0, 5), (0, Some(4096)));
     assert_eq!(look(&none, 8192, 5), (0, None));
-    // Looks at other things are as long.
+    // Answers to other questions are as long.
     let page = cluster.shards[0].inspect().destinations(vni, 0, usize::MAX);
     assert_eq!((page.rows.len(), page.next.map(|next| next.place)), (512, Some(512)));
     let vnis = (0..600).map(|n| cluster.vnis(0).nth(n).unwrap()).collect::<Vec<_>>();

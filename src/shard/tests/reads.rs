@@ -15,7 +15,7 @@ fn a_read_is_64_kib_and_between_two_turns_there_are_128_kib() {
     cluster.turn(0);
     let read = full_read(vni, 64 * KIB);
     for slot in &peers[..3] {
-        // Whole messages leave a few bytes of the last one's room, so there is a third read.
+        // Two reads of whole messages leave a few bytes of room, so there is a third read.
         assert_eq!(cluster.shards[0].read_room(*slot), 64 * KIB);
         assert_eq!(cluster.say(0, *slot, &read), Flow::Continue);
     }
@@ -41,7 +41,7 @@ fn the_more_peers_wait_the_less_each_is_read_and_all_have_their_turn() {
     }
     let read = full_read(vni, 4 * KIB);
     let mut reads = vec![0; peers.len()];
-    // Each has always more to say. What could not be read of one in a turn is read in the next.
+    // Each peer always has more to send. Bytes that could not be read in a turn are read in the next.
     let mut waiting = cluster.turn(0);
     assert_eq!(waiting, peers);
     let mut turns = 0;
@@ -73,14 +73,14 @@ fn a_peer_of_which_64_updates_wait_is_not_read_and_others_are() {
         let flow = cluster.say(0, slow, &updates(Action::Add, far, n..n + 1));
         assert_eq!(flow, if n < 63 { Flow::Continue } else { Flow::Pause }, "{n}");
     }
-    // One read may be far more than that, and is the last one.
+    // One read may be far larger than the room, and is the last one.
     let read = full_read(far, 64 * KIB);
     assert_eq!(cluster.say(0, fast, &read), Flow::Pause);
     for slot in [slow, fast] {
         assert_eq!(cluster.shards[0].read_room(slot), 0);
     }
     assert_eq!(cluster.shards[0].read_room(other), 64 * KIB);
-    // Each is read on when less than that is with the sender.
+    // Each is read on when fewer updates than that wait with the sender.
     let (mut sent, mut resumed) = (0, Vec::new());
     while resumed.len() < 2 {
         let parcel = cluster.shards[0].take_requests(ShardId(1)).expect("more");
@@ -104,7 +104,7 @@ fn a_peer_whose_subscribe_waits_with_an_owner_on_its_shard_queues_64_updates_beh
     {
         written += 1;
     }
-    // The SUBSCRIBE and what it asks for cost something, too.
+    // The SUBSCRIBE and its chunks cost something, too.
     assert!((60..64).contains(&written), "{written}");
     assert_eq!(cluster.shards[0].read_room(talker), 0);
     assert_eq!(cluster.shards[0].read_room(other), 64 * KIB);

@@ -8,7 +8,7 @@ fn a_turn_serves_16384_updates() {
     let mut cluster = Cluster::new(2);
     let vni = cluster.vnis(0).next().unwrap();
     for peer in 0..1000 {
-        // All announce the same, so there is nothing to tell their shard but that.
+        // All announce the same routes, so their shard is told only of the counts.
         let requests = (0..2).map(|_| request(peer, 0, vni, 0..32)).collect();
         cluster.shards[0].requests(requests);
     }
@@ -39,6 +39,6 @@ fn a_turn_builds_32_chunks() {
         before = chunks(&cluster);
         assert!(turns.len() < 20, "{turns:?}");
     }
-    // A SUBSCRIBE costs a little itself.
+    // A SUBSCRIBE itself costs a little.
     assert!(turns.iter().all(|chunks| *chunks <= 32) && turns.contains(&32), "{turns:?}");
 }

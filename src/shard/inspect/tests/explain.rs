@@ -187,7 +187,7 @@ fn who_fell_behind_is_told_what_is_yet_to_come() {
     scene.turn_without_reading(&[]); // in flight
     scene.announce(publisher, ROUTE);
     scene.turn_without_reading(&[]);
-    scene.withdraw(publisher, ROUTE); // must be merged with what waits
+    scene.withdraw(publisher, ROUTE); // must be merged with the waiting changes
     scene.turn_without_reading(&[]);
     scene.announce(publisher, ROUTE);
     scene.turn_without_reading(&[]);
@@ -235,7 +235,7 @@ fn a_route_that_was_sent_waits_for_no_write_of_another() {
     scene.say(reader, &Message::Subscribe(Vni(8)));
     scene.announce(publisher, ROUTE);
     scene.read_all();
-    // In flight and in the queue are a route of another VNI, and then another route of the same.
+    // In flight and in the queue are a route of another VNI, and then another route of the same VNI.
     for _ in 0..2 {
         scene.update(publisher, Action::Add, Vni(8), ROUTE);
         scene.turn_without_reading(&[]);
@@ -256,7 +256,7 @@ fn a_route_that_was_sent_waits_for_no_write_of_another() {
     }
 }
 
-/// What catches up is looked for in the answers themselves.
+/// For a peer that catches up, the route is looked for in the answers themselves.
 #[test]
 fn a_dump_that_is_being_written_is_waited_for_and_then_sent() {
     let mut scene = Scene::new();

@@ -22,8 +22,8 @@ fn longest(scene: &Scene, address: &str) -> Vec<String> {
     found.iter().map(|row| row.destination.to_string()).collect()
 }
 
-/// Lists page by page while routes come and go; `page` lists one from a place on, and says where the
-/// next begins. What stays must be listed once.
+/// Lists page by page while routes come and go; `page` lists one page from a place on, and returns where the
+/// next begins. Rows that stay must be listed once.
 fn list_amid_changes(page: impl Fn(&Scene, u32) -> (Vec<Destination>, Option<u32>)) {
     let mut scene = Scene::new();
     let publisher = scene.establish(1);

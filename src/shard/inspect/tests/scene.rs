@@ -11,7 +11,7 @@ use crate::wire::{
     Action, Capabilities, Destination, Extensions, Hello, Message, NextHop, Update, Vni,
 };
 
-/// The only VNI of most scripts.
+/// The only VNI of most tests.
 pub(super) const VNI: Vni = Vni(7);
 
 #[derive(Debug)]
@@ -34,12 +34,12 @@ impl Scene {
         Self { shard, now: Moment(0), hanging: Vec::new(), left_out: Vec::new() }
     }
 
-    /// A session that is established.
+    /// Connects a client and establishes its session.
     pub(super) fn establish(&mut self, id: u64) -> Slot {
         self.greet(id, false)
     }
 
-    /// The same of a reflector.
+    /// The same for a reflector.
     pub(super) fn establish_server(&mut self, id: u64) -> Slot {
         self.greet(id, true)
     }
@@ -82,7 +82,7 @@ impl Scene {
         self.say(slot, &Message::Subscribe(VNI));
     }
 
-    /// Turns until nothing is left to do, and everybody reads everything.
+    /// Runs turns until nothing is left to do, while all peers read everything.
     pub(super) fn read_all(&mut self) {
         for _ in 0..100 {
             self.shard.turn(self.now);
@@ -95,7 +95,7 @@ impl Scene {
         }
     }
 
-    /// Turns, and begins writes that do not end; of some peers, not even that.
+    /// Runs turns and begins writes that do not end; the peers in `left_out` get no write at all.
     pub(super) fn turn_without_reading(&mut self, left_out: &[Slot]) {
         self.now = self.now + Duration::from_millis(1);
         self.shard.turn(self.now);
@@ -123,7 +123,7 @@ impl Scene {
         self.explain_hop(peer, prefix, None)
     }
 
-    /// Of one of its next hops.
+    /// Explains one next hop.
     pub(super) fn explain_hop(
         &self,
         peer: u64,
