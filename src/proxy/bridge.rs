@@ -19,41 +19,41 @@ use crate::shard::{Counted, Delivery, Request};
 use crate::table::{Announcement, Audience, Batch, Chunk, Origin, TOGETHER};
 use crate::wire::{Action, Update, Vni, front_update};
 
-/// Intentions that may wait before batches are refused.
+/// The number of waiting intentions from which batches are refused.
 pub(super) const WAITING_MAX: usize = 8192;
-/// Chunks that are asked for at once.
+/// The most chunks requested at once.
 const PULLS: usize = 4;
-/// Reflectors are asked for a VNI for so long after the last agent has ceased to subscribe: an agent that restarts
-/// has its table at once.
+/// How long the leaf stays subscribed to a VNI after the last agent has unsubscribed: an agent that restarts
+/// gets its table at once.
 pub(super) const GRACE: Duration = Duration::from_secs(60);
 
-/// How far the subscription to what agents announce in a VNI is.
+/// The state of the subscription to the agents' routes of a VNI.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 enum State {
-    /// There is none.
+    /// There is no subscription.
     #[default]
     Off,
-    /// Chunks are to be asked for: of the dump, or because a batch was refused.
+    /// Chunks must be requested: of the dump, or because a batch was refused.
     Behind,
-    /// Sealed batches are taken as they are.
+    /// Sealed batches are taken directly.
     InSync,
 }
 
-/// A VNI that agents take part in, or did lately.
+/// A VNI in which agents take part, or did lately.
 #[derive(Debug, Default)]
 struct Entry {
     is_used: bool,
     is_wanted: bool,
-    /// Whether the leaf subscribes to it.
+    /// Whether the leaf subscribes to the VNI.
     is_subscribed: bool,
-    /// When it is to cease to.
+    /// When the leaf is to unsubscribe.
     until: Option<Moment>,
     state: State,
     subscription: u32,
     is_pulling: bool,
-    /// Routes of agents that the leaf has been told of.
+    /// The number of the agents' routes told to the leaf.
     announced: u64,
-    /// Routes of reflectors in the table.
+    /// The number of reflectors' routes in the table.
     learned: u32,
 }
 
@@ -69,13 +69,13 @@ pub(super) struct Bridge {
     shard: ShardId,
     now: Moment,
     vnis: BTreeMap<Vni, Entry>,
-    /// Numbers subscriptions, so that an answer to an earlier one is known.
+    /// Numbers subscriptions, so that an answer to an earlier subscription is recognised.
     subscriptions: u32,
-    /// VNIs that are behind, in the order in which they ask.
+    /// VNIs that are behind, in the order in which they request chunks.
     behind: VecDeque<Vni>,
     pulls: usize,
     waiting: VecDeque<Intention>,
-    /// Whether the leaf is being told some.
+    /// Whether the leaf is being told intentions.
     is_telling: bool,
     requests: VecDeque<Request>,
     status: ProxyStatus,
@@ -108,7 +108,7 @@ impl Bridge {
         }
     }
 
-    /// Takes in what an owner of VNIs says.
+    /// Takes in a delivery of an owner of VNIs.
     pub(super) fn delivered(&mut self, now: Moment, delivery: &Delivery) {
         self.now = now;
         match delivery {
@@ -126,7 +126,7 @@ impl Bridge {
         }
     }
 
-    /// What the leaf has learned has changed a table.
+    /// Changes that the leaf learned have changed a table.
     fn counted(&mut self, counted: &Counted) {
         let all = &mut self.status.routes_learned;
         *all = all.saturating_add_signed(counted.change);
@@ -135,7 +135,7 @@ impl Bridge {
         }
     }
 
-    /// Agents subscribe to a VNI, or take part in it, or no longer do.
+    /// Whether agents now subscribe to a VNI, and whether they take part in it.
     fn wanted(&mut self, vni: Vni, is_wanted: bool, is_used: bool) {
         let entry = self.vnis.entry(vni).or_default();
         (entry.is_wanted, entry.is_used) = (is_wanted, is_used);
@@ -155,7 +155,7 @@ impl Bridge {
         }
     }
 
-    /// Subscribes to what agents announce in a VNI.
+    /// Subscribes to the agents' routes of a VNI.
     fn join(&mut self, vni: Vni) {
         let origin = self.origin(EXPORTER);
         let Some(entry) = self.vnis.get_mut(&vni).filter(|entry| entry.is_used) else { return };
@@ -166,7 +166,7 @@ impl Bridge {
         self.behind.push_back(vni);
     }
 
-    /// No agent takes part in a VNI: what they announced is withdrawn.
+    /// No agent takes part in a VNI any more: withdraws their announcements.
     fn part(&mut self, vni: Vni) {
         let Some(entry) = self.vnis.get_mut(&vni) else { return };
         entry.state = State::Off;
@@ -177,7 +177,7 @@ impl Bridge {
         self.waiting.push_back(Intention::Vacate(vni));
     }
 
-    /// A sealed batch of what agents announce.
+    /// Takes a sealed batch of the agents' announcements.
     fn batch(&mut self, batch: &Arc<Batch>) {
         let vni = batch.vni;
         let Some(entry) = self.vnis.get_mut(&vni) else { return };
@@ -194,11 +194,11 @@ impl Bridge {
         self.requests.push_back(Request::FellBehind { peer: EXPORTER, vni, from });
     }
 
-    /// The answer to a pull.
+    /// Takes the answer to a pull.
     fn chunk(&mut self, vni: Vni, subscription: u32, chunk: &Chunk) {
         let Some(entry) = self.vnis.get_mut(&vni) else { return };
         if entry.subscription != subscription || !std::mem::take(&mut entry.is_pulling) {
-            return; // of an earlier subscription
+            return; // the answer belongs to an earlier subscription
         }
         self.pulls -= 1;
         if chunk.in_sync {
@@ -211,7 +211,7 @@ impl Bridge {
         }
     }
 
-    /// Agents announce and withdraw routes of a VNI, as UPDATE frames.
+    /// Passes on the agents' announcements and withdrawals of a VNI, given as UPDATE frames.
     fn announced(&mut self, vni: Vni, mut bytes: &[u8]) {
         let before = self.waiting.len();
         let mut routes = 0_u64;
@@ -234,7 +234,7 @@ impl Bridge {
         self.status.routes_announced = self.status.routes_announced.wrapping_add(routes);
     }
 
-    /// The leaf has learned something of its servers, of each destination withdrawals first.
+    /// The leaf has learned changes from its servers; withdrawals of a destination come first.
     pub(super) fn learned(&mut self, now: Moment, changes: &[Update]) {
         self.now = now;
         self.status.changes_learned += changes.len() as u64;
@@ -250,7 +250,7 @@ impl Bridge {
         }
     }
 
-    /// Asks for what agents announce that has not been told, while it can be taken.
+    /// Requests the agents' announcements that the leaf was not told, while there is room for them.
     pub(super) fn pull(&mut self) {
         while self.pulls < PULLS
             && self.waiting.len() < WAITING_MAX / 2
@@ -271,7 +271,7 @@ impl Bridge {
         }
     }
 
-    /// Ends what has had its time.
+    /// Ends subscriptions whose grace period is over.
     pub(super) fn tick(&mut self, now: Moment) {
         self.now = now;
         let waiting = &mut self.waiting;
@@ -285,34 +285,34 @@ impl Bridge {
         });
     }
 
-    /// What it asks of owners next, in order.
+    /// The next request to an owner, in order.
     pub(super) fn poll(&mut self) -> Option<Request> {
         self.requests.pop_front()
     }
 
-    /// Whether the leaf is to be told something.
+    /// Whether intentions wait for the leaf.
     pub(super) fn has_intentions(&self) -> bool {
         !self.waiting.is_empty()
     }
 
-    /// What the leaf is to be told next, in order.
+    /// Takes the next intentions for the leaf, in order.
     pub(super) fn take_intentions(&mut self, most: usize) -> Vec<Intention> {
         let count = self.waiting.len().min(most);
         self.is_telling = count > 0;
         self.waiting.drain(..count).collect()
     }
 
-    /// The leaf has been told them.
+    /// The leaf has been told the intentions taken.
     pub(super) fn told(&mut self) {
         self.is_telling = false;
     }
 
-    /// Whether nothing is on its way.
+    /// Whether no request or intention is on its way.
     pub(super) fn is_flushed(&self) -> bool {
         self.waiting.is_empty() && self.requests.is_empty() && !self.is_telling
     }
 
-    /// What operators see. Cost: a look at each VNI.
+    /// The status for operators. Cost: a look at each VNI.
     pub(super) fn status(&self) -> ProxyStatus {
         let count = |is: fn(&Entry) -> bool| self.vnis.values().filter(|it| is(it)).count() as u64;
         ProxyStatus {

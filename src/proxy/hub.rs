@@ -17,9 +17,9 @@ use crate::ids::{Moment, ShardId};
 use crate::shard::{Delivery, Shard};
 use crate::threads::Guest;
 
-/// Between two looks at the clock, and between what operators are told.
+/// The time between two looks at the clock, and between two updates of the status.
 const TICK: Duration = Duration::from_millis(250);
-/// Changes that the leaf is handed at once.
+/// The most changes handed to the leaf at once.
 const TOLD_MAX: usize = 4096;
 
 /// See the module's documentation.
@@ -28,7 +28,7 @@ pub(super) struct Hub {
     bridge: RefCell<Bridge>,
     began: Instant,
     next_tick: Cell<Moment>,
-    /// Something has come for the shard to see to.
+    /// Work has come for the shard.
     news: Notify,
     /// There are intentions for the leaf.
     intentions: Notify,
@@ -39,7 +39,7 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    /// Starts its tasks, on the thread of its shard.
+    /// Starts the hub's tasks, on the thread of its shard.
     pub(super) fn start(
         shard: ShardId,
         began: Instant,
@@ -61,7 +61,7 @@ impl Hub {
         hub
     }
 
-    /// Carries what the leaf has learned, until the leaf ends.
+    /// Carries the leaf's learned changes to the bridge, until the leaf ends.
     async fn learn(self: Rc<Self>, leaf: MetalBond) {
         let Ok(mut routes) = leaf.watch_settled_routes().await else { return };
         loop {
@@ -79,7 +79,7 @@ impl Hub {
         }
     }
 
-    /// Carries what agents want, until the leaf ends.
+    /// Carries the agents' intentions to the leaf, until the leaf ends.
     async fn tell(self: Rc<Self>, leaf: MetalBond) {
         loop {
             let intentions = self.next_intentions().await;

@@ -21,7 +21,7 @@ struct Scene {
     bridge: Bridge,
     table: Table,
     now: Moment,
-    /// What the leaf has been told.
+    /// The intentions that the leaf has been told.
     told: Vec<Intention>,
 }
 
@@ -90,7 +90,7 @@ impl Scene {
         }
     }
 
-    /// The leaf takes all that there is.
+    /// The leaf takes all intentions.
     fn tell(&mut self) {
         while self.bridge.has_intentions() {
             self.told.extend(self.bridge.take_intentions(100));
@@ -103,7 +103,7 @@ impl Scene {
         usize::try_from(self.bridge.status().waiting).unwrap()
     }
 
-    /// What is announced by all that the leaf has been told.
+    /// The routes that the leaf announces after all that it has been told.
     fn announced(&self) -> std::collections::HashSet<Route> {
         let mut announced = std::collections::HashSet::new();
         for intention in &self.told {
@@ -139,7 +139,7 @@ fn what_the_leaf_does_not_take_is_left_in_the_table() {
     for round in 0..10 {
         scene.agent(Action::Add, 1..50_000);
         scene.turn();
-        // One batch and the chunks that were asked for may come on top.
+        // One batch and the requested chunks may come on top.
         assert!(scene.waiting() <= WAITING_MAX + 2048 + 4 * 128, "{}", scene.waiting());
         if round < 9 {
             scene.agent(Action::Remove, 1..50_000);
@@ -150,7 +150,7 @@ fn what_the_leaf_does_not_take_is_left_in_the_table() {
     scene.tell();
     assert_eq!(scene.announced().len(), 50_000);
     assert_eq!(scene.bridge.status().routes_announced, 50_000);
-    // Most of what came and went meanwhile was never told.
+    // Most routes that came and went meanwhile were never told.
     assert!(scene.told.len() < 200_000, "{}", scene.told.len());
     assert!(scene.bridge.is_flushed());
 }
@@ -163,7 +163,7 @@ fn a_vni_is_given_up_some_time_after_its_last_agent() {
     scene.turn();
     scene.tell();
     assert_eq!((scene.told[0], scene.announced().len()), (Intention::Subscribe(VNI), 10));
-    // A restart of the agent ends its announcements at once, and not the subscription.
+    // A restart of the agent ends its announcements at once, but not the subscription.
     scene.table.open().leave(AGENT);
     scene.wanted(false, false);
     scene.table.open().work(usize::MAX);
@@ -181,7 +181,7 @@ fn a_vni_is_given_up_some_time_after_its_last_agent() {
     scene.now = scene.now + GRACE;
     scene.bridge.tick(scene.now);
     assert_eq!(scene.bridge.status().vnis_subscribed, 1);
-    // It stays away.
+    // The agent stays away.
     scene.wanted(false, false);
     scene.now = scene.now + GRACE;
     scene.bridge.tick(scene.now);
@@ -205,7 +205,7 @@ fn what_reflectors_have_is_not_told_to_them() {
     scene.turn();
     scene.tell();
     assert_eq!(scene.announced().len(), 100);
-    // The owner counts what reflectors have.
+    // The owner counts the reflectors' routes.
     let counted = Counted::change(VNI, 99, 99);
     let counted = Delivery::Announced { peer: UPSTREAM, counted };
     scene.bridge.delivered(scene.now, &counted);
