@@ -20,7 +20,7 @@ use crate::http_guard::HttpGuard;
 use crate::inspector::Inspector;
 use crate::proxy::Proxy;
 
-/// Where the leaf's pages are.
+/// The path of the leaf's pages.
 const PATH: &str = "/upstream/";
 
 /// The HTTP endpoint of a proxy.
@@ -48,7 +48,7 @@ impl ProxyHttp {
     /// Answers requests until the future is dropped or the proxy ends.
     ///
     /// # Errors
-    /// [`Error::Stopped`], when the proxy has ended, as an error of I/O.
+    /// [`Error::Stopped`] as an I/O error, if the proxy has ended.
     pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
         let ends = self.leaf.ended().await?;
         let (pages, recorder) = reflector::pages(self.inspector, Some(self.upstream));

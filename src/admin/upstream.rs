@@ -11,7 +11,7 @@ use crate::proxy::ProxyStatus;
 /// How long the leaf may take to answer before it counts as stuck.
 const STUCK: Duration = Duration::from_secs(2);
 
-/// What a reflector's pages tell of a proxy that it is in.
+/// The upstream side of a proxy, for a reflector's pages.
 #[derive(Clone, Debug)]
 pub(super) struct ProxyUpstream {
     pub(super) sources: Sources,
@@ -19,12 +19,12 @@ pub(super) struct ProxyUpstream {
 }
 
 impl ProxyUpstream {
-    /// What goes through.
+    /// The numbers of routes and changes that pass through.
     pub(super) fn status(&self) -> ProxyStatus {
         *self.status.borrow()
     }
 
-    /// What is missing until agents are served the tables of reflectors.
+    /// Why the proxy cannot yet serve complete tables of reflectors; `None` if it can.
     pub(super) async fn missing(&self) -> Option<String> {
         match timeout(STUCK, self.sources.missing()).await {
             Ok(Ok(missing)) => missing,

@@ -4,12 +4,12 @@ use std::convert::Infallible;
 
 use crate::metrics::Rows;
 
-/// What a reflector's pages tell of a proxy that it is in.
+/// The upstream side of a proxy, for a reflector's pages.
 #[derive(Clone, Debug)]
 pub(super) struct ProxyUpstream(Infallible);
 
 impl ProxyUpstream {
-    /// What goes through.
+    /// The numbers of routes and changes that pass through.
     pub(super) fn status(&self) -> &Self {
         self
     }
@@ -19,7 +19,7 @@ impl ProxyUpstream {
         match self.0 {}
     }
 
-    /// What is missing until agents are served the tables of reflectors.
+    /// Why the proxy cannot yet serve complete tables of reflectors; `None` if it can.
     pub(super) async fn missing(&self) -> Option<String> {
         match self.0 {}
     }

@@ -10,15 +10,15 @@ use tracing::{debug, info};
 use crate::admin::server::serve::Caller;
 use crate::control::AUDIT;
 
-/// Parameters of a request are shown up to so many bytes.
+/// The most characters shown of a request's path, and of its parameters.
 const SHOWN: usize = 500;
 
-/// Has each request to these leave a line: what changes something under [`AUDIT`], what only reads when debugging.
+/// Logs each request to these pages: commands under [`AUDIT`], and reads at level debug.
 pub(super) fn audited(pages: Router) -> Router {
     pages.layer(from_fn(audit))
 }
 
-/// One line before, so that a command that ends in nothing is known as well, and one with the outcome.
+/// Logs one line before a command, so that a command without an outcome is known too, and one with the outcome.
 async fn audit(caller: Option<Extension<Caller>>, request: Request, next: Next) -> Response {
     let (uid, pid) = caller.map_or((None, None), |Extension(it)| (Some(it.uid), it.pid));
     let path = request.uri().path().chars().take(SHOWN).collect::<String>();

@@ -33,21 +33,21 @@ pub(super) struct BlockAsked {
     r#try: Option<String>,
 }
 
-/// What a block takes back at the moment.
+/// The sessions and routes that a block takes back at the moment.
 #[derive(Debug, Default, Serialize)]
 struct TakesBack {
-    /// Sessions that it closes.
+    /// The number of sessions that it closes.
     sessions: u64,
-    /// Routes that it withdraws.
+    /// The number of routes that it withdraws.
     routes: u64,
-    /// VNIs of routes of a blocked prefix or VNI, and their subscribers.
+    /// The numbers of VNIs with routes of a blocked prefix or VNI, and of their subscribers.
     vnis: u64,
     subscribers: u64,
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct Blocking {
-    /// None while it is only tried.
+    /// `None` for a trial.
     block: Option<BlockRow>,
     of: String,
     takes_back: TakesBack,
@@ -134,8 +134,8 @@ impl BlockAsked {
     }
 }
 
-/// The peers that a text means: those of an address or prefix, or those whose node has a name. A session's number means the
-/// node of that session, or its address if it has not named one.
+/// The peers that a text names: by an address or prefix, or by the name of their node. A session's number stands for
+/// the node of that session, or for its address if it has no node name.
 async fn of_peer(inspector: &Inspector, text: &str) -> Result<Blocked, ApiError> {
     let of_host = |address: IpAddr| Blocked::source(Destination::host(address.to_canonical()));
     if let Ok(socket) = text.parse::<SocketAddr>() {
@@ -160,8 +160,8 @@ async fn of_peer(inspector: &Inspector, text: &str) -> Result<Blocked, ApiError>
     Ok(Blocked::Node(text.to_owned()))
 }
 
-/// What a block takes back. Cost: of a peer, a listing of all sessions; else, of the routes within the prefix, in the VNI
-/// or in all.
+/// The effect of a block. Cost: for peers, a listing of all sessions; else, of the routes within the prefix, in the
+/// VNI or in all VNIs.
 async fn takes_back(inspector: &Inspector, what: &Blocked) -> Result<TakesBack, InspectError> {
     let mut sum = TakesBack::default();
     let mut meet = |peer: PeerInfo| {

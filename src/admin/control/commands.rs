@@ -24,7 +24,7 @@ use crate::policy::Policy;
 use crate::shard::inspect::PeerInfo;
 use crate::threads::Handovers;
 
-/// Sessions ended per second when nothing is said.
+/// Sessions ended per second by default.
 const RATE: NonZeroU32 = NonZeroU32::new(100).unwrap();
 
 pub(super) fn router() -> Router<Inspector> {
@@ -41,7 +41,7 @@ pub(super) fn router() -> Router<Inspector> {
         .method_not_allowed_fallback(async || ApiError::OnlyPost)
 }
 
-/// The same without what changes anything.
+/// The same without the commands that change anything.
 pub(super) fn router_for_readers() -> Router<Inspector> {
     let refuse = async || ApiError::ReadersOnly;
     Router::new()
@@ -89,7 +89,7 @@ struct DrainAsked {
     rate: Option<String>,
 }
 
-/// Connections are all that are held, sessions those of them that have begun with a HELLO.
+/// `connections` counts all held connections, `sessions` those that have begun with a HELLO.
 #[derive(Debug, Serialize)]
 struct Draining {
     is_draining: bool,
@@ -108,7 +108,7 @@ async fn draining(State(inspector): State<Inspector>) -> Json<Draining> {
     Draining::of(&inspector)
 }
 
-/// Takes no new sessions, and ends so many of those that there are per second.
+/// Takes no new sessions, and ends the existing ones at a rate per second.
 async fn drain(
     State(inspector): State<Inspector>,
     asked: Result<Query<DrainAsked>, QueryRejection>,
@@ -142,7 +142,7 @@ struct Log {
     peer: Option<u64>,
 }
 
-/// Logs more or less: all in all, or about one session until it ends.
+/// Sets the log level, for all or for one session until it ends.
 async fn log(
     State(inspector): State<Inspector>,
     asked: Result<Query<LogAsked>, QueryRejection>,
@@ -169,8 +169,8 @@ async fn log(
     Ok(Json(Log { level: name, peer: peer.map(|peer| peer.0) }))
 }
 
-/// Lists what another policy would refuse, and changes nothing. The body of the request is a configuration file with that
-/// policy in its table `[policy]`.
+/// Lists the routes and sessions that another policy would refuse, and changes nothing. The body of the request is a
+/// configuration file with that policy in its table `[policy]`.
 async fn policy(State(inspector): State<Inspector>, text: String) -> Result<Json<Trial>, ApiError> {
     let policy = Policy::read(&text).map_err(|wrong| {
         let sentences: Vec<_> = wrong.iter().map(ToString::to_string).collect();

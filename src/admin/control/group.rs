@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-/// The number of a group, which may be given as such. Only the system's own file is looked at: a directory service
-/// may not answer at a start, and a static binary has no way to ask one.
+/// The number of a group, which may be given as a number. Reads only the system's own file: a directory service
+/// may not answer at a start, and a static binary cannot ask one.
 pub(super) fn number_of(group: &str) -> Option<u32> {
     number_in(group, &fs::read_to_string(Path::new("/etc/group")).unwrap_or_default())
 }

@@ -33,8 +33,8 @@ use super::server::serve;
 
 pub use socket::Socket;
 
-/// Answers over a leaf's socket, for as long as it is polled. `pages` is what HTTP answers as well. Must be called within
-/// a runtime.
+/// Answers over a leaf's control socket while it is polled. `pages` are the pages that HTTP serves too. Must be called
+/// within a runtime.
 #[cfg(feature = "client")]
 pub(super) async fn serve_leaf(socket: Socket, pages: Router) {
     match socket.into_listener(None) {
@@ -44,7 +44,7 @@ pub(super) async fn serve_leaf(socket: Socket, pages: Router) {
     pending::<()>().await;
 }
 
-/// The same over a reflector's, with the commands that its users may give.
+/// The same over a reflector's control socket, with the commands that its users may give.
 #[cfg(feature = "server")]
 pub(super) async fn serve(socket: Socket, pages: Router, inspector: crate::inspector::Inspector) {
     use super::reflector::gated::Gated;
@@ -68,7 +68,7 @@ pub(super) async fn serve(socket: Socket, pages: Router, inspector: crate::inspe
     pending::<()>().await;
 }
 
-/// Without the socket its process goes on.
+/// The process goes on without the socket.
 fn cannot_serve(error: &std::io::Error) {
     warn!(%error, "the control socket cannot be served");
 }

@@ -27,30 +27,30 @@ use super::group::number_of;
 use crate::admin::server::serve::{Listener, Origin};
 use crate::control::{Audience, ControlError};
 
-/// The user of the process may connect, and root.
+/// The process's user and root may connect.
 const MODE: u32 = 0o600;
 /// A group may connect as well.
 const MODE_OF_GROUP: u32 = 0o660;
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 128;
-/// Between two looks at whether the file is still there.
+/// The time between two checks that the file is still there.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Says whether another process goes on with the file of a socket that is served.
+/// Tells whether another process has taken over the file of a served socket.
 pub(super) type IsGone = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// A listening control socket with mode 0600. Dropping it deletes its file, unless the path has another file by then.
+/// A listening control socket with mode 0600 (0660 for a group). Dropping it deletes its file unless it was replaced.
 pub struct Socket {
     listener: Option<UnixListener>,
-    /// As it was given.
+    /// The path as it was given.
     path: PathBuf,
-    /// In full, where that is not too long.
+    /// The full path, unless that is too long.
     name: PathBuf,
     identity: Identity,
     audience: Audience,
-    /// Whether another process goes on with the file.
+    /// Whether another process has taken over the file.
     is_left: bool,
-    /// Asks the process's endpoint, while the socket is served, whether another process goes on with the file.
+    /// Tells, while the socket is served, whether another process has taken over the file.
     is_gone: Option<IsGone>,
 }
 
@@ -59,18 +59,18 @@ impl Socket {
     /// at the path.
     ///
     /// # Errors
-    /// [`ControlError`], when its folder is not there, another process answers at the path, or something else is there.
+    /// [`ControlError`] if its folder is missing, another process answers at the path, or another file is there.
     pub fn open(path: &Path) -> Result<Self, ControlError> {
         Self::open_for(path, &Audience::Owner)
     }
 
-    /// The same for others.
+    /// The same for an audience.
     pub(crate) fn open_for(path: &Path, audience: &Audience) -> Result<Self, ControlError> {
         let failed = |source: io::Error| match source.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => {
                 ControlError::NoFolder(path.to_owned())
             }
-            // Taken since it was looked at.
+            // Another process took the path after the check.
             ErrorKind::AddrInUse => ControlError::InUse(path.to_owned()),
             ErrorKind::ResourceBusy => ControlError::Mounted(path.to_owned()),
             _ => ControlError::Io { path: path.to_owned(), source },
@@ -84,7 +84,7 @@ impl Socket {
         let socket = socket.map_err(failed)?;
         let listen = || {
             let mut made = fs::symlink_metadata(&name)?;
-            // Where the system doesn't go by the mode of what is bound.
+            // For systems that ignore the socket's own mode.
             if made.permissions().mode() & 0o777 != MODE {
                 fs::set_permissions(&name, Permissions::from_mode(MODE))?;
                 made = fs::symlink_metadata(&name)?;
@@ -118,7 +118,7 @@ impl Socket {
         }
     }
 
-    /// Goes on with the socket of another process, whose file must still be there.
+    /// Takes over the socket of another process, whose file must still be there.
     #[cfg(feature = "server")]
     pub(crate) fn inherit(
         path: &Path,
@@ -127,17 +127,17 @@ impl Socket {
     ) -> Result<Self, ControlError> {
         let failed = |source: io::Error| ControlError::Io { path: path.to_owned(), source };
         let name = full_name(path).map_err(failed)?;
-        // If it has vanished it is made anew.
+        // If the file has vanished, the socket is made anew.
         let found = fs::symlink_metadata(&name);
         let identity = found.map_or((0, 0, None), |found| identity(&found));
         let listener = UnixListener::from(socket);
         listener.set_nonblocking(true).map_err(failed)?;
-        // The file is the other process's until this one serves.
+        // The file belongs to the other process until this one serves.
         let (path, listener, audience) = (path.to_owned(), Some(listener), audience.clone());
         Ok(Self { listener, path, name, identity, audience, is_left: true, is_gone: None })
     }
 
-    /// Whether it is the full socket or the one for readers.
+    /// Whether this is the full socket or the one for readers.
     #[cfg(feature = "server")]
     pub(super) fn audience(&self) -> &Audience {
         &self.audience
@@ -149,7 +149,7 @@ impl Socket {
         self.listener.as_ref().map(AsFd::as_fd)
     }
 
-    /// What accepts its connections. Must be called within a runtime.
+    /// The listener that accepts its connections. Must be called within a runtime.
     pub(super) fn into_listener(mut self, is_gone: Option<IsGone>) -> io::Result<Kept> {
         (self.is_left, self.is_gone) = (false, is_gone);
         Ok(Kept::new(self.take_listener()?, self))
@@ -160,7 +160,7 @@ impl Socket {
         Ok(Arc::new(tokio::net::UnixListener::from_std(listener)?))
     }
 
-    /// The socket itself; the file stays for as long as this lives.
+    /// Takes the listener out; the file stays while `self` lives.
     #[cfg(feature = "server")]
     pub(crate) fn take(&mut self) -> Option<UnixListener> {
         self.is_left = false;
@@ -185,14 +185,14 @@ impl fmt::Debug for Socket {
     }
 }
 
-/// The socket while it is served: made anew when its file has vanished.
+/// A served socket: made anew when its file has vanished.
 pub(super) struct Kept(Mutex<State>);
 
 struct State {
     listener: Arc<tokio::net::UnixListener>,
     socket: Socket,
     next_look: Instant,
-    /// That it cannot be made anew has been said.
+    /// Whether the log says already that it cannot be made anew.
     is_logged: bool,
 }
 
@@ -203,13 +203,13 @@ impl Kept {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing that is done under the lock can panic.
+        // No code under the lock can panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// Makes it anew if it is not there. What is connected already stays connected.
+    /// Makes the socket anew if its file is gone. Existing connections stay.
     fn look(&mut self) {
         self.next_look = Instant::now() + LOOK;
         if self.socket.is_there() {
@@ -262,7 +262,7 @@ impl Drop for Socket {
     }
 }
 
-/// The path without links to folders, by which others know it too; as it is where that is too long.
+/// The path without symbolic links in its folders, so that all processes know it by one name, unless that is too long.
 fn full_name(path: &Path) -> io::Result<PathBuf> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -272,16 +272,16 @@ fn full_name(path: &Path) -> io::Result<PathBuf> {
     Ok(if SockAddr::unix(&name).is_ok() { name } else { path.to_owned() })
 }
 
-/// A socket whose file will be of [`MODE`]: Linux goes by the mode of the socket.
+/// A socket whose file gets mode [`MODE`]: Linux takes the mode of the socket.
 fn of_mode() -> io::Result<socket2::Socket> {
     let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
     let file = File::from(OwnedFd::from(socket));
-    // Refused where it has no meaning.
+    // Systems where this is meaningless refuse it.
     file.set_permissions(Permissions::from_mode(MODE)).ok();
     Ok(OwnedFd::from(file).into())
 }
 
-/// Gives a file to a group. Where that cannot be, it stays with the group of the process, and the log says so.
+/// Gives a file to a group. If that fails, the file keeps the group of the process, and the log says so.
 fn give_to(group: &str, file: &Path) {
     let given = match number_of(group) {
         Some(number) => lchown(file, None, Some(number)).map_err(|error| error.to_string()),
@@ -298,7 +298,7 @@ fn give_to(group: &str, file: &Path) {
     }
 }
 
-/// Whether there is a socket at the place that nobody answers on. An error for what has to stay.
+/// Whether a socket without a listening process is at the path. An error if a file there must stay.
 fn is_left_over(path: &Path, name: &Path) -> Result<bool, ControlError> {
     let (path, io) = (path.to_owned(), |path, source| ControlError::Io { path, source });
     match fs::symlink_metadata(name) {
@@ -307,10 +307,10 @@ fn is_left_over(path: &Path, name: &Path) -> Result<bool, ControlError> {
         Err(error) => Err(io(path, error)),
         Ok(found) if !found.file_type().is_socket() => Err(ControlError::NotASocket(path)),
         Ok(_) => match connect(name) {
-            // It may have gone just now, too.
+            // It may also have been removed just now.
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(true),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            // Also when it is asked by too many to answer.
+            // Also when its queue of connections is full.
             Ok(()) => Err(ControlError::InUse(path)),
             Err(error) if error.kind() == ErrorKind::WouldBlock => Err(ControlError::InUse(path)),
             Err(error) => Err(io(path, error)),

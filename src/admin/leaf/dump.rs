@@ -17,12 +17,12 @@ use crate::admin::server::format::{DumpFormat, Json, Yaml};
 use crate::client::{Error, MetalBond, Route};
 use crate::wire::{DestinationInfo, Vni};
 
-/// Routes that the leaf is asked for at once.
+/// The most routes requested from the leaf at once.
 const PART: usize = 512;
-/// Next hops of one destination that are shown at most.
+/// The most next hops shown for one destination.
 const NEXT_HOPS_MAX: usize = 4096;
 
-/// What may be asked. Other parameters are ignored, as the reference ignores them.
+/// The known parameters. Other parameters are ignored, as the reference ignores them.
 #[derive(Debug, Deserialize)]
 pub(super) struct Which {
     vni: Option<String>,
@@ -45,7 +45,7 @@ async fn respond<F: DumpFormat>(
 ) -> Result<Response, ApiError> {
     let only = which?.0.vni.map(|text| asked::vni("vni", &text)).transpose()?;
     let mut dump = Dump { leaf, format, only, group: None, at: At::Start };
-    // What is wrong at the beginning is the answer.
+    // An error at the beginning becomes the answer.
     let first = dump.part().await?;
     let chunks = stream::try_unfold((first, dump), |(first, mut dump)| async {
         let text = match first {
@@ -61,7 +61,7 @@ async fn respond<F: DumpFormat>(
 #[derive(Debug)]
 enum At {
     Start,
-    /// The routes of a VNI behind one.
+    /// The routes of a VNI after a route, or from the first.
     Vni(Vni, Option<Route>),
     End,
 }
@@ -70,7 +70,7 @@ enum At {
 struct Dump<F> {
     leaf: MetalBond,
     format: F,
-    /// Of this VNI alone.
+    /// The only VNI to dump, if any.
     only: Option<Vni>,
     /// The last destination read, which may have more next hops.
     group: Option<DestinationInfo>,
@@ -81,7 +81,7 @@ impl<F: DumpFormat> Dump<F> {
     /// The next part of the text; `None` at the end.
     async fn part(&mut self) -> Result<Option<String>, Error> {
         let mut text = String::new();
-        // Some VNIs have no routes, and an empty part would be the last.
+        // Some VNIs have no routes, and an empty part would end the answer.
         while text.is_empty() {
             match self.at {
                 At::End => return Ok(None),
@@ -105,7 +105,7 @@ impl<F: DumpFormat> Dump<F> {
         after: Option<Route>,
     ) -> Result<(), Error> {
         let part = match self.leaf.route_statuses(vni, None, after, PART).await {
-            // It has been left meanwhile.
+            // The leaf has unsubscribed meanwhile.
             Err(Error::NotSubscribed(_)) => Vec::new(),
             part => part?,
         };
@@ -138,7 +138,7 @@ impl<F: DumpFormat> Dump<F> {
     }
 }
 
-/// The next VNI behind `last`, of all or of the only one.
+/// The next VNI after `last`; of all VNIs, or only `only`.
 async fn vni_behind(leaf: &MetalBond, only: Option<Vni>, last: Option<Vni>) -> Result<At, Error> {
     let after = match (only, last) {
         (Some(_), Some(_)) | (_, Some(Vni(u32::MAX))) => return Ok(At::End),

@@ -6,15 +6,15 @@ use crate::metrics::Rows;
 use crate::netlink::{KernelRoute, KernelVerdict, KernelVni, Omitted};
 use crate::wire::{Destination, Vni};
 
-/// Who answers about the routes in the kernel.
+/// The handle that reads the state of the routes in the kernel.
 pub(in crate::admin) type Kernel = crate::netlink::NetlinkStatus;
 
-/// What is counted of the kernel; nothing when who counts has ended.
+/// The numbers of the kernel; `None` when the writer has ended.
 pub(super) fn counts(kernel: &Kernel) -> Option<Rows> {
     Some(kernel.get()?.rows())
 }
 
-/// How the routes of each VNI stand; nothing when who writes them has ended.
+/// The state of the routes of each VNI; `None` when the writer has ended.
 pub(super) async fn vnis(kernel: &Kernel) -> Option<Vec<KernelVniRow>> {
     let row = |it: KernelVni| KernelVniRow {
         vni: it.vni.0,
@@ -31,8 +31,8 @@ pub(super) async fn vnis(kernel: &Kernel) -> Option<Vec<KernelVniRow>> {
     Some(kernel.vnis().await?.into_iter().map(row).collect())
 }
 
-/// How the route to a destination stands, for which `routes` are announced; nothing when who writes it has ended, and
-/// `Some(None)` when its VNI has no table.
+/// The state of the route to a destination; `routes` are announced for it. `None` when the writer has ended, and
+/// `Some(None)` when the VNI has no table.
 pub(super) async fn route(
     kernel: &Kernel,
     vni: Vni,

@@ -5,20 +5,20 @@ use crate::client::Route;
 use crate::metrics::Rows;
 use crate::wire::{Destination, Vni};
 
-/// Who answers about the routes in the kernel.
+/// The handle that reads the state of the routes in the kernel.
 pub(in crate::admin) type Kernel = std::convert::Infallible;
 
-/// What is counted of the kernel.
+/// The numbers of the kernel.
 pub(super) fn counts(kernel: &Kernel) -> Option<Rows> {
     match *kernel {}
 }
 
-/// How the routes of each VNI stand.
+/// The state of the routes of each VNI.
 pub(super) async fn vnis(kernel: &Kernel) -> Option<Vec<KernelVniRow>> {
     match *kernel {}
 }
 
-/// How the route to a destination stands.
+/// The state of the route to a destination.
 pub(super) async fn route(
     kernel: &Kernel,
     _: Vni,

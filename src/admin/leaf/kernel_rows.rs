@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::client::Route;
 
-/// The routes of a VNI. Each destination that is wanted is installed, refused, conflicting, shadowed or pending.
+/// The routes of a VNI. Each wanted destination is installed, refused, conflicting, shadowed or pending.
 #[derive(Debug, Serialize)]
 pub(super) struct KernelVniRow {
     pub(super) vni: u32,
@@ -21,7 +21,7 @@ pub(super) struct KernelVniRow {
     pub(super) unusable: usize,
 }
 
-/// How the route to a destination stands with the kernel.
+/// The state of the route to a destination in the kernel.
 #[derive(Debug, Serialize)]
 pub(super) struct RouteInKernel {
     pub(super) table: u32,
@@ -33,7 +33,7 @@ pub(super) struct RouteInKernel {
     pub(super) left_out: Vec<LeftOut>,
 }
 
-/// What the kernel has.
+/// The route that the kernel has.
 #[derive(Debug, Serialize)]
 pub(super) struct Installed {
     pub(super) next_hops: Vec<Ipv6Addr>,
@@ -41,7 +41,7 @@ pub(super) struct Installed {
     pub(super) was_found: bool,
 }
 
-/// A route that is announced and not for the kernel.
+/// An announced route that does not go into the kernel.
 #[derive(Debug)]
 pub(super) struct LeftOut {
     pub(super) route: Route,

@@ -16,7 +16,7 @@ use crate::metrics::{CONTENT_TYPE as TEXT, Families, Row, Rows, Text, Value};
 
 pub(super) async fn metrics(State(sources): State<Sources>) -> Result<impl IntoResponse, ApiError> {
     let mut families = Families::default();
-    // What can be told without the leaf is told even when it does not answer.
+    // The metrics that do not need the leaf are shown even when it does not answer.
     let answer = timeout(STUCK, Known::of(&sources)).await;
     families.add(process(answer.is_ok()));
     if let Ok(known) = answer {
@@ -31,7 +31,7 @@ pub(super) async fn metrics(State(sources): State<Sources>) -> Result<impl IntoR
     Ok(([(CONTENT_TYPE, TEXT)], text.finish()))
 }
 
-/// Of the process as a whole.
+/// Metrics of the process as a whole.
 fn process(answers: bool) -> Rows {
     let version = vec![(vec![env!("CARGO_PKG_VERSION").to_owned()], 1)];
     vec![
@@ -55,10 +55,10 @@ fn process(answers: bool) -> Rows {
     ]
 }
 
-/// What the leaf knows, added up.
+/// The sums of what the leaf knows.
 #[derive(Debug, Default)]
 struct Known {
-    /// Servers by the state of their session.
+    /// The number of servers by the state of their session.
     by_state: BTreeMap<String, u64>,
     sessions: Vec<(Vec<String>, u64)>,
     skipped: Vec<(Vec<String>, u64)>,
@@ -70,7 +70,7 @@ struct Known {
 }
 
 impl Known {
-    /// Asks the leaf. Cost: a copy of what there is of servers, and a number of each VNI.
+    /// Asks the leaf. Cost: a copy of the servers' states, and a few numbers of each VNI.
     async fn of(sources: &Sources) -> Result<Self, Error> {
         let states = [
             PeerState::Connecting,
@@ -176,7 +176,7 @@ mod tests {
         }
     }
 
-    /// Those of the kernel: `netlink::rows`.
+    /// The metrics of the kernel are in `netlink::rows`.
     #[test]
     fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
         let documented = documented([process(true), Known::default().rows()].concat());

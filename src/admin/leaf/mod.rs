@@ -74,7 +74,7 @@ impl Http {
         }
     }
 
-    /// What answers.
+    /// The router of all pages.
     pub(super) fn router(self) -> Router {
         let Self { leaf, kernel, .. } = self;
         health(get(livez), get(readyz))
@@ -122,7 +122,7 @@ impl Http {
     /// Ends with the leaf.
     ///
     /// # Errors
-    /// [`Error::Stopped`], when it has ended, as an error of I/O.
+    /// [`Error::Stopped`] as an I/O error, if the leaf has ended.
     pub(super) async fn ended(&self) -> std::io::Result<impl Future<Output = ()> + use<>> {
         let watch = self.leaf.watch_sync().await.map_err(std::io::Error::other)?;
         Ok(end(watch))
@@ -142,8 +142,8 @@ async fn livez(State(sources): State<Sources>) -> (StatusCode, &'static str) {
     }
 }
 
-/// 200 while the table of every VNI that is subscribed to is here whole, and a session is
-/// established; else 503 saying what is missing.
+/// 200 while the leaf has a complete table of every subscribed VNI and a session is
+/// established; else 503 with what is missing.
 async fn readyz(State(sources): State<Sources>) -> (StatusCode, String) {
     match tokio::time::timeout(STUCK, sources.missing()).await {
         Ok(Ok(None)) => (StatusCode::OK, "ok\n".to_owned()),

@@ -3,11 +3,11 @@
 use super::sources::Sources;
 use crate::client::{Error, PeerState, VniStatus};
 
-/// VNIs that the leaf is asked for at once.
+/// The most VNIs requested from the leaf at once.
 const PART: usize = 1024;
 
 impl Sources {
-    /// Looks at each VNI that is subscribed to, in order.
+    /// Looks at each subscribed VNI, in order.
     pub(super) async fn each_vni(&self, mut look: impl FnMut(VniStatus)) -> Result<(), Error> {
         let mut after = None;
         loop {
@@ -18,7 +18,7 @@ impl Sources {
         }
     }
 
-    /// Servers with which there is a session, as they were added.
+    /// Servers with a session, by their addresses as they were added.
     pub(super) async fn connected(&self) -> Result<Vec<String>, Error> {
         let peers = self.leaf.peers().await?;
         let is_connected = |state| state == PeerState::Established;
@@ -29,7 +29,7 @@ impl Sources {
             .collect())
     }
 
-    /// What is missing until the leaf is ready.
+    /// Why the leaf is not ready; `None` if it is.
     pub(in crate::admin) async fn missing(&self) -> Result<Option<String>, Error> {
         if self.connected().await?.is_empty() {
             return Ok(Some("no server is connected".to_owned()));

@@ -8,7 +8,7 @@ use crate::client::MetalBond;
 /// How long the leaf may take to answer before it counts as stuck.
 pub(super) const STUCK: Duration = Duration::from_secs(2);
 
-/// What the pages look at.
+/// The handles that the pages read.
 #[derive(Clone, Debug)]
 pub(in crate::admin) struct Sources {
     pub(in crate::admin) leaf: MetalBond,

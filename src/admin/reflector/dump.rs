@@ -20,10 +20,10 @@ use crate::shard::inspect::Cursor;
 use crate::threads::InspectError;
 use crate::wire::Vni;
 
-/// VNIs whose turn is next: so many are found by one listing of all VNIs, and held by a reader.
+/// The most VNIs found by one listing, and held by a reader.
 const VNIS: usize = 16_384;
 
-/// What may be asked. Other parameters are ignored, as the reference ignores them.
+/// The known parameters. Other parameters are ignored, as the reference ignores them.
 #[derive(Debug, Deserialize)]
 pub(super) struct Which {
     vni: Option<String>,
@@ -71,7 +71,7 @@ struct Dump<F> {
     inspector: Inspector,
     format: F,
     vnis: std::vec::IntoIter<Vni>,
-    /// There may be further ones.
+    /// There may be further VNIs.
     has_more: bool,
     at: At,
 }
@@ -80,7 +80,7 @@ impl<F: DumpFormat> Dump<F> {
     /// The next part of the text.
     async fn next(mut self) -> Result<Option<(String, Self)>, InspectError> {
         let mut text = String::new();
-        // Some parts say nothing, and an empty chunk would be the last.
+        // Some parts are empty, and an empty chunk would end the answer.
         while text.is_empty() {
             match self.at {
                 At::End => return Ok(None),

@@ -6,8 +6,8 @@ use axum::http::StatusCode;
 use super::api::error::numbers;
 use super::state::AppState;
 
-/// 200 while every shard has turned its loop lately, else 503 naming those that have not. In a proxy the leaf must
-/// answer as well.
+/// 200 while every shard has turned its loop lately, else 503 naming the shards that have not. In a proxy the leaf
+/// must answer as well.
 pub(super) async fn livez(State(app): State<AppState>) -> (StatusCode, String) {
     let stuck = app.inspector.stuck();
     if !stuck.is_empty() {
@@ -21,8 +21,8 @@ pub(super) async fn livez(State(app): State<AppState>) -> (StatusCode, String) {
     }
 }
 
-/// 200 while new sessions are taken, else 503 saying why not. In a proxy the tables of all VNIs that agents
-/// subscribe to must be here whole, and a session with a reflector be established.
+/// 200 while the reflector takes new sessions, else 503 with the reason. In a proxy the leaf must also have a complete
+/// table of every VNI to which agents subscribe, and a session with a reflector.
 pub(super) async fn readyz(State(app): State<AppState>) -> (StatusCode, String) {
     let missing = match (app.inspector.is_ready(), app.upstream) {
         (true, Some(upstream)) => upstream.missing().await,

@@ -37,7 +37,7 @@ use crate::admin::server::{self, entry::EntryRule, serve::serve};
 use crate::http_guard::HttpGuard;
 use crate::inspector::{Doors, Inspector};
 
-/// Serves at all doors until `stop` is dropped. On its own thread.
+/// Serves all endpoints until `stop` is dropped. Runs on its own thread.
 pub(super) fn run(
     runtime: &tokio::runtime::Runtime,
     doors: Doors<control::Socket>,
@@ -75,7 +75,7 @@ pub(super) fn run(
     });
 }
 
-/// Health and metrics, and nothing that names a peer.
+/// Health, and metrics without peers.
 fn health_router(app: AppState) -> Router {
     let inspector = app.inspector.clone();
     let pages = server::health(get(health::livez), get(health::readyz))
@@ -88,7 +88,7 @@ fn health_router(app: AppState) -> Router {
     given_up(pages, inspector)
 }
 
-/// What answers for a reflector that is part of a proxy, and what must run beside it.
+/// The router of a reflector that is part of a proxy, and the tasks that must run beside it.
 pub(super) fn pages(
     inspector: Inspector,
     upstream: Option<ProxyUpstream>,

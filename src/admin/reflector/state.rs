@@ -10,18 +10,18 @@ use super::verifier::Verified;
 use crate::admin::upstream::ProxyUpstream;
 use crate::inspector::Inspector;
 
-/// Listings that are sorted at a time. Each asks the shards for everything there is, one slice
-/// after the other; more of them wait for their turn.
+/// How many sorted listings run at a time. Each asks the shards for everything there is, one slice
+/// after the other; further listings wait for their turn.
 const WALKS: usize = 4;
 
-/// What requests are answered from.
+/// The sources of answers to requests.
 #[derive(Clone, Debug)]
 pub(super) struct AppState {
     pub(super) inspector: Inspector,
     pub(super) history: History,
-    /// What leaves came to that report.
+    /// The latest comparison with the leaves that report.
     pub(super) verified: Verified,
-    /// In a proxy, its other side.
+    /// The upstream side of a proxy.
     pub(super) upstream: Option<ProxyUpstream>,
     walks: Arc<Semaphore>,
 }
@@ -36,7 +36,7 @@ impl AppState {
         Self { inspector, history, verified, upstream, walks: Arc::new(Semaphore::new(WALKS)) }
     }
 
-    /// Waits for leave to go through everything; it ends when what is returned is dropped.
+    /// Waits for the permission to go through everything; dropping the result returns it.
     pub(super) async fn walk(&self) -> Option<SemaphorePermit<'_>> {
         // An error means that the semaphore is closed, and no code closes it.
         self.walks.acquire().await.ok()

@@ -6,14 +6,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::ApiError;
 
-/// Streams of one kind.
+/// The most streams of one kind.
 const STREAMS_MAX: usize = 64;
 
-/// The places that streams of one kind take.
+/// The permits of streams of one kind.
 #[derive(Clone, Debug)]
 pub(super) struct Streams(Arc<Semaphore>);
 
-/// A stream's place, until it is dropped.
+/// The permit of a stream, until it is dropped.
 #[derive(Debug)]
 pub(super) struct StreamPermit {
     _permit: OwnedSemaphorePermit,
@@ -26,7 +26,7 @@ impl Default for Streams {
 }
 
 impl Streams {
-    /// A place for one more.
+    /// A permit for one more stream.
     ///
     /// # Errors
     /// [`ApiError::TooManyStreams`] when all are taken.

@@ -11,17 +11,17 @@ use axum::response::{IntoResponse, Response};
 use super::api::ApiError;
 use crate::inspector::Inspector;
 
-/// For how long whoever asks is left without an answer. What takes long for its size alone gets as long as
-/// it takes.
+/// How long a request waits before it is given up if a shard is stuck. A request that takes long for its size alone
+/// is not given up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Lets these give up.
+/// Gives up requests to these pages.
 pub(in crate::admin) fn given_up(pages: Router, inspector: Inspector) -> Router {
     pages.layer(from_fn_with_state(inspector, give_up))
 }
 
-/// Gives a question up when it has waited for [`PATIENCE`] and a shard does not turn: better a sentence that
-/// says so than no answer, at the moment when answers are wanted most.
+/// Gives up a request when it has waited for [`PATIENCE`] and a shard is stuck: better a sentence that says so than
+/// no answer, at the moment when answers are wanted most.
 async fn give_up(State(inspector): State<Inspector>, request: Request, next: Next) -> Response {
     let mut answer = pin!(next.run(request));
     loop {

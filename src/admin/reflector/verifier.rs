@@ -17,12 +17,12 @@ use crate::shard::inspect::LeafState;
 use crate::threads::InspectError;
 use crate::wire::Vni;
 
-/// Between two looks at the setting while it says never.
+/// The time between two looks at the setting while it is off.
 const ASLEEP: Duration = Duration::from_secs(60);
-/// The pause after a look takes so many times as long as the look.
+/// The pause after a comparison is at least this many times as long as the comparison.
 const SHARE: u32 = 4;
 
-/// The outcome of the last look.
+/// The numbers of the last comparison.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Verified(Arc<Numbers>);
 
@@ -60,8 +60,8 @@ impl Verified {
     }
 }
 
-/// What a VNI was like when all its leaves agreed: the position of its next change, when its newest report came, and how
-/// many reported.
+/// The state of a VNI when all its leaves agreed: the position of its next change, when its newest report came, and
+/// the number of reports.
 type Agreed = (u64, Moment, usize);
 
 /// See the module's documentation.
@@ -78,7 +78,7 @@ impl Verifier {
         Self { inspector, verified, agreed: HashMap::new(), since: HashMap::new() }
     }
 
-    /// Until the reflector has stopped.
+    /// Runs until the reflector has stopped.
     pub(super) async fn run(mut self) {
         let mut took = Duration::ZERO;
         loop {
@@ -98,7 +98,7 @@ impl Verifier {
         }
     }
 
-    /// Counts what differs, and has for so long.
+    /// Counts the leaves that have differed for at least `interval`.
     async fn look(&mut self, interval: Duration) -> Result<(), InspectError> {
         let mut agreed = HashMap::new();
         let mut since = HashMap::new();

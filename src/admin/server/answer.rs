@@ -15,12 +15,12 @@ struct Refusal {
     error: String,
 }
 
-/// Why there is no answer: one sentence.
+/// The reason why there is no answer, in one sentence.
 pub(crate) fn refusal(status: StatusCode, sentence: &dyn fmt::Display) -> Response {
     (status, Json(Refusal { error: sentence.to_string() })).into_response()
 }
 
-/// Where a route leads.
+/// The next hop of a route.
 #[derive(Debug, Serialize)]
 pub(crate) struct NextHopRow {
     address: IpAddr,

@@ -9,10 +9,10 @@ use thiserror::Error;
 
 use crate::wire::{Destination, NextHop, NextHopType, Vni};
 
-/// What the parser of queries begins its sentences with, which says nothing to who has asked.
+/// The beginning of every sentence of the query parser, which is of no use to the caller.
 const PARSER: &str = "Failed to deserialize query string: ";
 
-/// A parameter that is missing, unknown or can't be read, in a sentence.
+/// A missing, unknown or unreadable parameter, in a sentence.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub(crate) struct Wrong(pub(crate) String);
@@ -34,11 +34,11 @@ pub(crate) fn destination(name: &str, text: &str) -> Result<Destination, Wrong> 
     host.or_else(|_| text.parse()).map_err(|_| wrong(name, "a prefix", text))
 }
 
-/// Which route is explained. The next hop's other fields are those of a plain one unless given.
+/// The route to explain. The next hop's other fields are those of a plain one by default.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExplainAsked {
-    /// Whose route it is, which a reflector alone takes.
+    /// The peer whose route it is; only a reflector takes it.
     pub(crate) peer: Option<String>,
     vni: Option<String>,
     destination: Option<String>,

@@ -7,12 +7,12 @@ const MONTHS: [&str; 12] =
 /// The last second of the year 9999, past which HTTP has no dates.
 const LAST: u64 = 253_402_300_799;
 
-/// Seconds since 1970; 0 before.
+/// Seconds since 1970; 0 for earlier times.
 pub(crate) fn seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// Microseconds since 1970; 0 before.
+/// Microseconds since 1970; 0 for earlier times.
 pub(crate) fn micros() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_micros()).unwrap_or(u64::MAX)

@@ -11,21 +11,21 @@ use tracing::debug;
 use super::{answer, is_health, page};
 use crate::http_guard::{HttpGuard, Turned};
 
-/// Which requests are answered.
+/// The rule that decides which requests are answered.
 #[derive(Clone, Debug)]
 pub(crate) enum EntryRule {
-    /// All: the file of the socket says who may connect.
+    /// All requests: the file of the socket decides who may connect.
     #[cfg(unix)]
     Anyone,
-    /// Those that name the endpoint as they may.
+    /// Requests that use an allowed name of the endpoint.
     Named(HttpGuard),
-    /// The same, and those about anything but health and the files of a page must bear the token, if there is
-    /// one. These files ask for it, and hold nothing that anybody else could not read in the source.
+    /// The same, and requests for anything but health and the files of a page must bear the token, if there is
+    /// one. These files ask for the token, and hold nothing that is not public in the source.
     Bearing(HttpGuard),
 }
 
 impl EntryRule {
-    /// The answer to a request that gets no other one.
+    /// The refusal of a request; `None` if the request is admitted.
     pub(super) fn refuse<B>(&self, request: &Request<B>) -> Option<Response> {
         let (guard, needs_token) = match self {
             #[cfg(unix)]
@@ -58,7 +58,7 @@ impl EntryRule {
     }
 }
 
-/// The answer to a request that calls the endpoint by a name that is none of its names.
+/// The refusal of a request that uses a name that the endpoint does not have.
 fn refuse_host<B>(guard: &HttpGuard, request: &Request<B>) -> Option<Response> {
     let hosts = request.headers().get_all(HOST);
     let headers: Vec<_> = hosts.iter().map(|host| host.to_str().unwrap_or_default()).collect();
@@ -82,8 +82,8 @@ fn refuse_host<B>(guard: &HttpGuard, request: &Request<B>) -> Option<Response> {
     Some(answer::refusal(StatusCode::MISDIRECTED_REQUEST, &sentence))
 }
 
-/// Has browsers take an answer for nothing but what it says it is, keep none that does not allow it, and show none to
-/// pages of others.
+/// Sets headers: browsers must use an answer only as its own type, must not keep one that does not allow it, and must
+/// not show it to pages of other origins.
 pub(super) fn seal(answer: &mut Response) {
     const POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
     let headers = answer.headers_mut();

@@ -10,7 +10,7 @@ use crate::wire::{Destination, DestinationInfo, IpVersion, NextHop, Vni};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// A format of the table. Called for the destinations of one VNI after those of another.
+/// A format of the table. Called for all destinations of a VNI, then of the next VNI.
 pub(crate) trait DumpFormat: Send + 'static {
     const CONTENT_TYPE: &'static str;
 
@@ -19,7 +19,7 @@ pub(crate) trait DumpFormat: Send + 'static {
     fn end(&mut self, out: &mut String);
 }
 
-/// As Go's `json.MarshalIndent` writes it.
+/// The form of Go's `json.MarshalIndent`.
 #[derive(Debug, Default)]
 pub(crate) struct Json {
     vni: Option<Vni>,
@@ -71,7 +71,7 @@ impl DumpFormat for Json {
     }
 }
 
-/// As Go's `yaml.v2` writes it.
+/// The form of Go's `yaml.v2`.
 #[derive(Debug, Default)]
 pub(crate) struct Yaml {
     vni: Option<Vni>,
@@ -113,7 +113,7 @@ impl DumpFormat for Yaml {
 }
 
 fn put(out: &mut String, text: std::fmt::Arguments<'_>) {
-    // A String takes everything.
+    // Writing to a String cannot fail.
     out.write_fmt(text).unwrap_or_default();
 }
 
@@ -124,7 +124,7 @@ fn family(destination: &Destination) -> u8 {
     }
 }
 
-/// By the text that the reference sorts by, and the rest by the fields.
+/// Sorts by the text by which the reference sorts, then by the fields.
 fn sort(hops: &mut [NextHop]) {
     if hops.len() > 1 {
         hops.sort_by_cached_key(|hop| {
@@ -138,7 +138,7 @@ fn sort(hops: &mut [NextHop]) {
     }
 }
 
-/// An address as a YAML scalar. Bare, what ends in a colon would be a key, and an address of short
+/// An address as a YAML scalar. Unquoted, a text that ends in a colon would be a key, and an address of short
 /// decimal groups only would be a number to the base of 60.
 fn quoted(address: String) -> String {
     let is_sexagesimal = address.contains(':')

@@ -12,9 +12,9 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use serde::Serialize;
 
-/// Bytes gathered before something is sent.
+/// How many bytes are gathered before they are sent.
 const ENOUGH: usize = 16 * 1024;
-/// Rows to ask for at once: about as many as are sent at once.
+/// How many rows to request at once: about as many as are sent at once.
 pub(crate) const PART: usize = 64;
 
 /// A listing of few rows: one page.
@@ -33,16 +33,16 @@ impl<T> FromIterator<T> for OnePage<T> {
 /// A part of a listing.
 #[derive(Debug)]
 pub(crate) enum Piece<T, N> {
-    /// Some rows; perhaps none.
+    /// Some rows, or none.
     Rows(Vec<T>),
-    /// There are no more: the object's other members. Comes last.
+    /// The end: the object's other members. Comes last.
     End(N),
 }
 
-/// An answer of these pieces. Waits for the first, so that an error of it is the answer.
+/// An answer made of these pieces. Waits for the first piece, so that its error becomes the answer.
 ///
 /// # Errors
-/// The first error, when it comes before anything is sent.
+/// The first error, if it comes before anything is sent.
 pub(crate) async fn respond<T, N, E>(
     pieces: impl Stream<Item = Result<Piece<T, N>, E>> + Send + 'static,
 ) -> Result<Response, E>
@@ -53,7 +53,7 @@ where
 {
     let mut text = Text { pieces: Box::pin(pieces), rows: 0, is_begun: false, is_over: false };
     let first = text.next().await.unwrap_or_else(|| Ok(String::new()))?;
-    // Most listings are short, and then their length is known.
+    // Most listings are short; then the length is known.
     let body = if text.is_over {
         first.into()
     } else {
@@ -63,7 +63,7 @@ where
     Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }
 
-/// The pieces of rows that are here already.
+/// The pieces of rows that are complete already.
 pub(crate) fn of<T, N, E>(rows: Vec<T>, end: N) -> impl Stream<Item = Result<Piece<T, N>, E>> {
     let mut rows = rows.into_iter().peekable();
     let mut end = Some(end);
@@ -76,10 +76,10 @@ pub(crate) fn of<T, N, E>(rows: Vec<T>, end: N) -> impl Stream<Item = Result<Pie
     }))
 }
 
-/// What a listing consists of, as it comes.
+/// The pieces of a listing, as they come.
 type Pieces<T, N, E> = Pin<Box<dyn Stream<Item = Result<Piece<T, N>, E>> + Send>>;
 
-/// What is being written.
+/// The text under construction.
 struct Text<T, N, E> {
     pieces: Pieces<T, N, E>,
     rows: u64,
@@ -128,7 +128,7 @@ impl<T: Serialize, N: Serialize, E> Text<T, N, E> {
 }
 
 fn json(value: &impl Serialize) -> String {
-    // Numbers, texts and nothing else: it cannot fail.
+    // Numbers and texts only: it cannot fail.
     serde_json::to_string(value).unwrap_or_default()
 }
 

@@ -23,17 +23,17 @@ pub(crate) mod serve;
 use axum::Router;
 use axum::routing::MethodRouter;
 
-/// Paths that ask whether the process lives; `/healthz` and `/health` are other names for it.
+/// Paths of the liveness check; `/healthz` and `/health` are other names for it.
 const LIVE: [&str; 3] = ["/livez", "/healthz", "/health"];
-/// The path that asks whether it is ready.
+/// The path of the readiness check.
 const READY: &str = "/readyz";
 
-/// Whether a path asks about health.
+/// Whether a path is that of a health check.
 pub(crate) fn is_health(path: &str) -> bool {
     LIVE.contains(&path) || path == READY
 }
 
-/// Answers those paths.
+/// Answers the health checks.
 pub(crate) fn health<S>(livez: MethodRouter<S>, readyz: MethodRouter<S>) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,

@@ -37,7 +37,7 @@ mod linux {
     }
 
     pub(super) fn open_fds() -> Option<u64> {
-        // One of them is the directory that is being read.
+        // One of the entries is the directory that is being read.
         Some(fs::read_dir("/proc/self/fd").ok()?.count().saturating_sub(1) as u64)
     }
 
@@ -45,7 +45,7 @@ mod linux {
         rustix::process::getrlimit(rustix::process::Resource::Nofile).current
     }
 
-    /// The boot's second and the ticks from there.
+    /// The second of the system's boot, and the ticks from there.
     pub(super) fn start() -> Option<u64> {
         let stat = fs::read_to_string("/proc/stat").ok()?;
         let boot = stat.lines().find_map(|line| line.strip_prefix("btime "))?;

@@ -34,18 +34,18 @@ use self::spare::Spares;
 use self::visitor::{Endpoint, Visitor};
 use super::entry::EntryRule;
 
-/// What is bounded.
+/// The limits of a server.
 #[derive(Clone, Copy, Debug)]
 struct ServeLimits {
-    /// Connections that wait for a request or are asked about health.
+    /// The most connections that wait for a request or ask about health.
     waiting: usize,
-    /// Answers at a time, other than about health.
+    /// The most answers at a time, other than about health.
     answers: usize,
-    /// Of these, to one [`Source`](crate::sources::Source).
+    /// The most of these answers to one [`Source`](crate::sources::Source).
     answers_per_source: u64,
-    /// For the head of a request, from the connection's begin or the answer before.
+    /// How long the head of a request may take, from the beginning of the connection or the end of the answer before.
     head: Duration,
-    /// What time it is, in seconds since 1970.
+    /// The clock, in seconds since 1970.
     clock: fn() -> u64,
 }
 
@@ -56,19 +56,19 @@ const LIMITS: ServeLimits = ServeLimits {
     head: Duration::from_secs(10),
     clock: super::date::seconds,
 };
-/// After an error of the listener's.
+/// The pause after an error of the listener.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Bytes that hyper gathers of one connection, in each direction.
+/// The most bytes that hyper buffers for one connection, in each direction.
 const BUFFER_MAX: usize = 32 * 1024;
-/// For what was sent to be acknowledged.
+/// How long sent data may remain unacknowledged.
 #[cfg(target_os = "linux")]
 const GONE: Duration = Duration::from_secs(30);
 
-/// Where connections come from.
+/// A source of connections.
 pub(crate) trait Listener {
     type Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// The next one, and who it is. Dropping the future loses none.
+    /// The next connection, and its client. Dropping the future loses no connection.
     async fn accept(&self) -> io::Result<(Self::Socket, Origin)>;
 }
 
@@ -77,7 +77,7 @@ impl Listener for TcpListener {
 
     async fn accept(&self) -> io::Result<(TcpStream, Origin)> {
         let (socket, remote) = Self::accept(self).await?;
-        // Neither is needed to answer.
+        // An error prevents no answer.
         socket.set_nodelay(true).ok();
         #[cfg(target_os = "linux")]
         socket2::SockRef::from(&socket).set_tcp_user_timeout(Some(GONE)).ok();
@@ -92,7 +92,7 @@ impl Listener for tokio::net::UnixListener {
     async fn accept(&self) -> io::Result<(Self::Socket, Origin)> {
         let (socket, _) = Self::accept(self).await?;
         let cred = socket.peer_cred().ok();
-        // A number of 0 is a process of another namespace.
+        // The number 0 stands for a process of another namespace.
         let pid = cred.and_then(|cred| cred.pid()).filter(|pid| *pid > 0);
         let caller = cred.map(|cred| Caller { uid: cred.uid(), pid });
         Ok((socket, Origin { address: None, caller }))
@@ -130,8 +130,8 @@ async fn serve_within(limits: ServeLimits, listener: impl Listener, desk: Endpoi
     }
 }
 
-/// The next connection, when there is no descriptor for it: with a spare one, or that of a connection
-/// that waits.
+/// The next connection, when there is no descriptor for it: with a spare descriptor, or that of a waiting
+/// connection.
 async fn with_a_spare<L: Listener>(
     listener: &L,
     spares: &mut Spares,
@@ -141,13 +141,13 @@ async fn with_a_spare<L: Listener>(
         if !hall.close_one() {
             return None;
         }
-        // It ends when its task has run.
+        // The closed connection ends once its task has run.
         tokio::task::yield_now().await;
     }
     timeout(PAUSE, listener.accept()).await.ok()?.ok()
 }
 
-/// Whether an error is about one connection that is already gone.
+/// Whether an error concerns one connection that is already gone.
 fn is_passing(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     matches!(kind, ConnectionAborted | ConnectionReset | Interrupted)
@@ -164,11 +164,11 @@ async fn converse(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
         .max_buf_size(BUFFER_MAX)
-        // Its own is kept for a second, however the clock was set meanwhile.
+        // hyper caches its own date for a second, whatever happens to the clock.
         .auto_date_header(false)
         .serve_connection(TokioIo::new(socket), service);
     tokio::select! {
-        // An error is the other side's, and is told to it where that makes sense.
+        // An error is the client's fault, and hyper tells the client if possible.
         _ = connection => {}
         () = visitor.sent_away() => {}
     }

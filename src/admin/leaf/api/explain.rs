@@ -65,22 +65,22 @@ pub(super) async fn explain(
     Ok(Json(Explained { verdict, reasons, routes, kernel }))
 }
 
-/// All that is known of a route.
+/// All known facts about a route.
 struct Facts<'a> {
     vni: Vni,
     destination: Destination,
     next_hop: Option<NextHop>,
     /// Whether this leaf installs routes.
     installs: bool,
-    /// Why the table of the VNI is not here.
+    /// Why the leaf lacks a complete table of the VNI.
     missing: Option<String>,
     network: &'a NetworkStatus,
-    /// Nothing, where the VNI has no table.
+    /// `None` if the VNI has no table.
     kernel: Option<&'a RouteInKernel>,
 }
 
 impl Facts<'_> {
-    /// One word, and the sentences that say why.
+    /// The verdict in one word, and the sentences that give the reasons.
     fn explain(&self) -> (&'static str, Vec<String>) {
         let Self { vni, network, .. } = self;
         let mut reasons = Vec::new();
@@ -104,7 +104,7 @@ impl Facts<'_> {
         (verdict, reasons)
     }
 
-    /// Nobody announces it, as far as the leaf knows.
+    /// No server announces the route, as far as the leaf knows.
     fn unknown(&self, reasons: &mut Vec<String>) -> &'static str {
         let Self { vni, destination, next_hop, missing, network, .. } = self;
         if !network.refused.is_empty() {
@@ -123,7 +123,7 @@ impl Facts<'_> {
         "not_announced"
     }
 
-    /// It is announced: why the kernel has it or lacks it.
+    /// A server announces the route: why the kernel has it or lacks it.
     fn known(&self, reasons: &mut Vec<String>) -> &'static str {
         let Self { vni, network, .. } = self;
         if !self.installs {
@@ -159,13 +159,13 @@ impl Facts<'_> {
             };
         }
         match kernel.state {
-            // It is on its way to who writes it.
+            // It is on its way to the writer.
             "not_wanted" => "pending",
             state => state,
         }
     }
 
-    /// What the kernel has, and what is in the way.
+    /// The kernel's route, and the obstacle to it.
     fn in_kernel(&self) -> Vec<String> {
         let Some(RouteInKernel { table, state, why, installed, .. }) = self.kernel else {
             return Vec::new();
@@ -202,7 +202,7 @@ impl Facts<'_> {
     }
 }
 
-/// Who announces a route, and since when it is known.
+/// The servers that announce a route, and since when it is known.
 fn announced(RouteStatus { route, servers, since, stale_since }: &RouteStatus) -> String {
     let ago = |then: &Instant| in_words(then.elapsed());
     let (hop, servers) = (route.next_hop, servers.join(" and "));
@@ -222,7 +222,7 @@ fn announced(RouteStatus { route, servers, since, stale_since }: &RouteStatus) -
 }
 
 impl Sources {
-    /// Why the table of a VNI is not here whole, if it is not.
+    /// Why the leaf lacks a complete table of a VNI; `None` if it has one.
     async fn missing_of(&self, vni: Vni) -> Result<Option<String>, ApiError> {
         let peers = self.leaf.peers().await?;
         if !peers.iter().any(|(_, peer)| peer.state == PeerState::Established) {

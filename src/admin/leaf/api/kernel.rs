@@ -13,7 +13,7 @@ use crate::admin::leaf::kernel_rows::KernelVniRow;
 use crate::admin::leaf::sources::{STUCK, Sources};
 use crate::metrics::Members;
 
-/// What the metrics have. Null, where routes are not installed.
+/// The numbers that the metrics show. Null if the leaf installs no routes.
 pub(super) async fn status(
     State(sources): State<Sources>,
     asked: Result<Query<Nothing>, QueryRejection>,

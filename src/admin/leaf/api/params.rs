@@ -9,17 +9,17 @@ use crate::admin::server::asked::{Wrong, destination, optional, parse, required,
 use crate::client::Route;
 use crate::wire::{Destination, Lookup, NextHop, NextHopType, Vni};
 
-/// Rows of a page when nothing is said, and at most.
+/// Rows of a page by default; [`LIMIT_MAX`] at most.
 const LIMIT: usize = 100;
 const LIMIT_MAX: usize = 10_000;
 const NEXT: &str = "the value next of an earlier page";
 
-/// Where there is nothing to choose.
+/// Of a page without parameters.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Nothing {}
 
-/// Which VNIs.
+/// The parameters of a listing of VNIs.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct VnisAsked {
@@ -29,7 +29,7 @@ pub(super) struct VnisAsked {
     after: Option<String>,
 }
 
-/// Which VNIs, read.
+/// The same, parsed.
 #[derive(Debug)]
 pub(super) struct VnisQuery {
     pub(super) vni: Option<Vni>,
@@ -38,7 +38,7 @@ pub(super) struct VnisQuery {
     pub(super) after: Option<Vni>,
 }
 
-/// Which routes.
+/// The parameters of a listing of routes.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RoutesAsked {
@@ -50,12 +50,12 @@ pub(super) struct RoutesAsked {
     after: Option<String>,
 }
 
-/// Which routes, read.
+/// The same, parsed.
 #[derive(Debug)]
 pub(super) struct RoutesQuery {
     pub(super) vni: Vni,
     pub(super) what: Option<Lookup>,
-    /// Of these only those within a prefix.
+    /// Only the routes within this prefix.
     pub(super) within: Option<Destination>,
     pub(super) limit: usize,
     pub(super) after: Option<RouteCursor>,
@@ -97,8 +97,8 @@ fn limit(text: Option<&str>) -> Result<usize, Wrong> {
     Ok(limit.unwrap_or(LIMIT).clamp(1, LIMIT_MAX))
 }
 
-/// A place among the routes of a VNI: the route that a page goes on behind. As text its fields with
-/// dashes between, for example `10.0.0.1/32-2001:db8::1-0-0-0-0`.
+/// A place among the routes of a VNI: the next page begins after this route. As text its fields with
+/// dashes between them, for example `10.0.0.1/32-2001:db8::1-0-0-0-0`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct RouteCursor(Destination, NextHop);
 

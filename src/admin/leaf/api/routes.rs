@@ -15,13 +15,13 @@ use crate::admin::server::answer::NextHopRow;
 use crate::admin::server::listing::{self, PART, Piece};
 use crate::client::{Error as LeafError, RouteStatus};
 
-/// Behind the rows of a page. `next` is what to give as `after`, null at the end.
+/// The members after the rows of a page. `next` is the value for `after`, null at the end.
 #[derive(Debug, Serialize)]
 struct End {
     next: Option<String>,
 }
 
-/// A route, and the servers that have it: none, when it is stale.
+/// A route, and the servers that have it: empty when it is stale.
 #[derive(Debug, Serialize)]
 pub(super) struct RouteRow {
     vni: u32,
@@ -60,7 +60,7 @@ pub(super) async fn list(
             let end = next.map(|next| Piece::End(End { next }));
             return Ok(end.map(|end| (end, (leaf, None, None))));
         };
-        // One more than wanted tells whether there is a further page.
+        // One route more than wanted tells whether there is a further page.
         let asked = left.min(PART);
         let mut part = leaf.route_statuses(vni, what, after, asked + 1).await?;
         let has_more = part.len() > asked;

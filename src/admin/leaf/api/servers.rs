@@ -13,7 +13,7 @@ use super::params::Nothing;
 use crate::admin::leaf::sources::Sources;
 use crate::client::PeerStatus;
 
-/// VNIs that are named of each server.
+/// The most VNIs named for each server.
 const NAMED: usize = 1000;
 
 #[derive(Debug, Serialize)]
@@ -21,8 +21,8 @@ pub(super) struct Servers {
     rows: Vec<ServerRow>,
 }
 
-/// A server. `whole` names the first VNIs whose table it has brought in whole, `whole_count` is how
-/// many they are, and `vnis` how many are subscribed to.
+/// A server. `whole` names the first VNIs whose complete table it has sent, `whole_count` is the number
+/// of all such VNIs, and `vnis` the number of subscribed VNIs.
 #[derive(Debug, Serialize)]
 struct ServerRow {
     address: String,

@@ -13,11 +13,11 @@ use crate::admin::server::listing::{self, Piece};
 use crate::client::{Error as LeafError, VniStatus};
 use crate::wire::Vni;
 
-/// VNIs that the leaf is asked for at once.
+/// The most VNIs requested from the leaf at once.
 const PART: usize = 256;
 
-/// Behind the rows of a page. `next` is what to give as `after`, null at the end; `total`, `routes`, `refused` and
-/// `not_whole` are of all VNIs, whatever was asked for.
+/// The members after the rows of a page. `next` is the value for `after`, null at the end; `total`, `routes`, `refused`
+/// and `not_whole` cover all VNIs, whatever the parameters.
 #[derive(Debug, Default, Serialize)]
 struct End {
     next: Option<String>,
@@ -27,8 +27,8 @@ struct End {
     not_whole: u64,
 }
 
-/// A VNI. It is whole when one server's table of it is here; `awaited` are connected servers whose
-/// table is not, `missing` says why it is not whole.
+/// A VNI. It is whole when the leaf has one server's complete table of it; `awaited` are connected servers whose
+/// table is incomplete, `missing` says why the VNI is not whole.
 #[derive(Debug, Serialize)]
 struct VniRow {
     vni: u32,
@@ -81,16 +81,16 @@ struct VniWalk {
     sources: Sources,
     asked: VnisQuery,
     connected: Vec<String>,
-    /// The last one looked at.
+    /// The last VNI looked at.
     last: Option<Vni>,
-    /// Rows of the page so far, and the last of them.
+    /// The number of rows of the page so far, and the VNI of the last one.
     found: usize,
     last_row: Option<Vni>,
     end: End,
 }
 
 impl VniWalk {
-    /// Counts a VNI, and makes a row of one that is asked for while there is room.
+    /// Counts a VNI, and makes a row of it if it is wanted and there is room.
     fn row(&mut self, status: VniStatus) -> Option<VniRow> {
         let Self { asked, end, .. } = self;
         let is_whole = !status.in_sync.is_empty();

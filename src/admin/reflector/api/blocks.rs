@@ -17,7 +17,7 @@ pub(in crate::admin) struct BlockRow {
     id: u32,
     /// `peer`, `prefix` or `vni`.
     kind: &'static str,
-    /// In words.
+    /// The blocked peers, prefix or VNI in words.
     of: String,
     since: String,
     until: String,
@@ -44,7 +44,7 @@ impl From<&Block> for BlockRow {
     }
 }
 
-/// All of them, in the order of their numbers.
+/// All blocks, in the order of their numbers.
 pub(super) async fn list(State(inspector): State<Inspector>) -> Json<OnePage<BlockRow>> {
     Json(inspector.blocks().iter().map(BlockRow::from).collect())
 }

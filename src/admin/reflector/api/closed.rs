@@ -19,10 +19,10 @@ use crate::diary::{ClosedSession, Recorded, RecordedFilter};
 use crate::inspector::Inspector;
 use crate::threads::InspectError;
 
-/// Rows of a page when nothing is said.
+/// Rows of a page by default.
 const LIMIT: usize = 100;
 
-/// Which sessions.
+/// The parameters of a listing of ended sessions.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ClosedAsked {
@@ -31,7 +31,7 @@ pub(super) struct ClosedAsked {
     limit: Option<String>,
 }
 
-/// Which events.
+/// The parameters of a listing of recorded events.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RecorderAsked {
@@ -108,15 +108,15 @@ struct Next {
     next: Option<String>,
 }
 
-/// What is behind the events of the recorder.
+/// The member after the events of the recorder.
 #[derive(Debug, Serialize)]
 struct Latest {
     next: Option<String>,
-    /// What `after` takes to go on.
+    /// The value for `after` to go on.
     latest: Option<String>,
 }
 
-/// The latest first.
+/// Ended sessions, the latest first.
 pub(super) async fn list(
     State(inspector): State<Inspector>,
     asked: Result<Query<ClosedAsked>, QueryRejection>,
@@ -132,7 +132,7 @@ pub(super) async fn list(
     Ok(listing::respond(listing::of::<_, _, InspectError>(rows, Next { next })).await?)
 }
 
-/// The oldest first.
+/// Recorded events, the oldest first.
 pub(super) async fn recorder(
     State(inspector): State<Inspector>,
     asked: Result<Query<RecorderAsked>, QueryRejection>,

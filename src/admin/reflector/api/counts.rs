@@ -8,7 +8,7 @@ use crate::metrics::Members;
 use crate::shard::inspect::Metrics;
 use crate::threads::BalanceReport;
 
-/// All shards together, and the connections that they never saw.
+/// All shards together, with the connections that no shard ever saw.
 pub(super) fn of_all(counters: &Counters) -> impl Serialize + use<> {
     Members([counters.total.rows(), counters.refused.rows(), counters.tls.rows()].concat())
 }
@@ -24,7 +24,7 @@ pub(super) struct ShardRow {
     metrics: Option<Members>,
 }
 
-/// What the balancer says of a shard.
+/// The balancer's numbers of a shard.
 #[derive(Debug, Serialize)]
 struct BalanceRow {
     is_awake: bool,
@@ -37,7 +37,7 @@ struct BalanceRow {
     is_freed_from_core: bool,
 }
 
-/// What has come and gone.
+/// Moves to and from a shard.
 #[derive(Debug, Serialize)]
 struct FlowRow {
     arrived: u64,
@@ -45,7 +45,7 @@ struct FlowRow {
 }
 
 impl ShardRow {
-    /// One that stands still has none.
+    /// A stuck shard has no metrics.
     pub(super) fn new(shard: ShardId, report: &BalanceReport, metrics: Option<Metrics>) -> Self {
         let awake = report.shards.iter().filter(|shard| shard.is_awake).count();
         let balance = report.shards.get(shard.index()).map(|it| BalanceRow {

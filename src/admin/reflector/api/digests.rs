@@ -11,7 +11,7 @@ use crate::inspector::walk::vnis_with_routes;
 use crate::shard::inspect::Cursor;
 use crate::wire::Digest;
 
-/// The routes of one VNI: how many, and the sum of their hashes in hexadecimal digits.
+/// The routes of one VNI: their number, and the sum of their hashes in hexadecimal digits.
 #[derive(Debug, Serialize)]
 pub(super) struct DigestRow {
     vni: u32,
@@ -19,7 +19,7 @@ pub(super) struct DigestRow {
     sum: String,
 }
 
-/// Of each VNI with routes, in ascending order. Cost: that of listing all routes, in slices.
+/// The digests of all VNIs with routes, in ascending order. Cost: that of listing all routes, in slices.
 pub(super) async fn list(
     State(app): State<AppState>,
 ) -> Result<Json<OnePage<DigestRow>>, ApiError> {

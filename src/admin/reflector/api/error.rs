@@ -70,7 +70,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Shards as text.
+/// The numbers of shards as text.
 pub(in crate::admin::reflector) fn numbers(shards: &[ShardId]) -> String {
     let numbers: Vec<_> = shards.iter().map(ToString::to_string).collect();
     numbers.join(", ")

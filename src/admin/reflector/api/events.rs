@@ -27,9 +27,9 @@ use crate::inspector::Inspector;
 use crate::monitor::{Monitor, MonitorEvent};
 use crate::wire::Update;
 
-/// A comment is sent when nothing has happened for so long, so that both ends know the other is there.
+/// A comment is sent when no event has come for this time, so that both ends know that the other is there.
 const ALIVE: Duration = Duration::from_secs(15);
-/// Events sent together, while there are any.
+/// The most bytes of events sent together.
 const TOGETHER_BYTES: usize = 16 * 1024;
 
 pub(super) async fn stream(
@@ -40,7 +40,7 @@ pub(super) async fn stream(
     open(streams, &inspector, asked?.0, ALIVE).await
 }
 
-/// A stream with a comment whenever nothing has happened for so long.
+/// A stream with a comment whenever no event has come for `alive`.
 async fn open(
     streams: &Streams,
     inspector: &Inspector,
@@ -74,7 +74,7 @@ impl Reader {
         let mut text = String::new();
         let silent = Instant::now() + self.alive;
         while text.is_empty() {
-            // There may be much that is not wanted.
+            // There may be many unwanted events.
             if Instant::now() >= silent {
                 return Some(":\n\n".into());
             }
@@ -98,7 +98,7 @@ impl Reader {
             return;
         }
         let row = EventRow::new(event, &|peer| self.inspector.name_of(peer));
-        // Numbers, texts and nothing else: it cannot fail.
+        // Numbers and texts only: it cannot fail.
         let json = serde_json::to_string(&Timed { row, at: date::precise(at) }).unwrap_or_default();
         text.push_str("data: ");
         text.push_str(&json);
@@ -114,7 +114,7 @@ struct Timed<'a> {
     at: String,
 }
 
-/// An event as it looks in JSON.
+/// An event in its JSON form.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum EventRow<'a> {
@@ -141,7 +141,7 @@ struct RouteEvent {
     destination: String,
     next_hop: NextHopRow,
     announcer: Option<u64>,
-    /// How it is called.
+    /// The announcer's name.
     announcer_name: Option<String>,
 }
 
@@ -157,7 +157,7 @@ impl RouteEvent {
     }
 }
 
-/// Says how a peer is called.
+/// Gives the name of a peer.
 type Name<'a> = &'a dyn Fn(PeerId) -> String;
 
 #[derive(Debug, Serialize)]
@@ -166,7 +166,7 @@ struct SessionEventRow<'a> {
     shard: u16,
     remote: SocketAddr,
     node: &'a str,
-    /// How it is called.
+    /// The peer's name.
     name: String,
 }
 
@@ -224,7 +224,7 @@ mod tests {
         assert!(document.contains(&sentence), "{sentence}");
     }
 
-    /// With a shorter time than that of [`ALIVE`], and real events.
+    /// With a shorter time than [`ALIVE`], and real events.
     #[test]
     fn a_quiet_stream_says_that_it_is_there() {
         const QUIET: Duration = Duration::from_millis(50);
@@ -246,7 +246,7 @@ mod tests {
                 assert_eq!(next().await, ":\n\n");
                 assert!(began.elapsed() >= QUIET);
             }
-            // It goes on with what happens.
+            // It goes on with real events.
             let mut peer = TcpStream::connect(reflector.listen_addr()).unwrap();
             let hello = Hello { keepalive_interval: 60, is_server: false, extensions: None };
             let mut bytes = Vec::new();

@@ -7,10 +7,10 @@ use serde::Serialize;
 use crate::admin::server::date;
 use crate::inspector::Inspector;
 
-/// What tells one reflector from another.
+/// The members that distinguish one reflector from another.
 #[derive(Debug, Serialize)]
 pub(super) struct Identity {
-    /// The name of its host; null when it was given none.
+    /// The name of its host; null if it has none.
     name: Option<String>,
     version: &'static str,
     process: u32,
@@ -21,7 +21,7 @@ pub(super) struct Identity {
     io: String,
     shards: u16,
     is_draining: bool,
-    /// Of a federation.
+    /// The site in the federation.
     site: Option<String>,
     /// How many other reflectors `/api/v1/reflectors` shows.
     others: usize,

@@ -7,14 +7,14 @@ use crate::admin::server::date;
 use crate::inspector::Inspector;
 use crate::shard::inspect::PeerInfo;
 
-/// Sessions that a sentence names at most.
+/// The most sessions that a sentence names.
 const NAMED_MAX: usize = 8;
 
-/// The one session that a text names: by number, node, node and number (`host-1#7`), address, or address and port.
+/// The one session with a name: a number, node, node and number (`host-1#7`), address, or address and port.
 ///
 /// # Errors
-/// [`ApiError::NotFound`] when there is none, with when the last of that name ended and why; [`ApiError::Asked`] when there
-/// are several.
+/// [`ApiError::NotFound`] when there is none, with the end of the last session of that name and its reason;
+/// [`ApiError::Asked`] when there are several.
 pub(in crate::admin) async fn session(
     inspector: &Inspector,
     text: &str,
@@ -46,7 +46,7 @@ fn several(text: &str, found: &[PeerInfo]) -> String {
     )
 }
 
-/// That there is no such session, and what is known of the last one of that name.
+/// The sentence for a missing session: it names the end of the last session of that name.
 fn nobody(inspector: &Inspector, text: &str) -> String {
     let text = text.trim();
     let last = inspector.closed_sessions(None, 1, |session| session.is_named(text)).rows;

@@ -19,21 +19,21 @@ use crate::shard::inspect::{
 };
 use crate::wire::Vni;
 
-/// Rows of a page when nothing is said.
+/// Rows of a page by default.
 const LIMIT: usize = 100;
-/// Rows of a page at most that has to be held whole, because it is sorted.
+/// The most rows of a sorted page, which has to be held whole.
 const SORTED_MAX: usize = 1000;
 
-/// How a listing is asked for.
+/// The form of a listing.
 #[derive(Debug)]
 pub(super) enum Asked<W, T: 'static> {
     /// From a place on, in the order of places.
     Placed(Cursor, usize),
-    /// Sorted, or searched by what only a look at everything finds.
+    /// Sorted, or with a search that only a look at every row can answer.
     Sorted(W, Best<T>),
 }
 
-/// Which sessions.
+/// The parameters of a listing of sessions.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PeersAsked {
@@ -48,7 +48,7 @@ pub(super) struct PeersAsked {
     state: Option<String>,
 }
 
-/// Which VNIs.
+/// The parameters of a listing of VNIs.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct VnisAsked {
@@ -60,7 +60,7 @@ pub(super) struct VnisAsked {
     r#match: Option<String>,
 }
 
-/// Which routes.
+/// The parameters of a listing of routes.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RoutesAsked {
@@ -76,7 +76,7 @@ pub(super) struct RoutesAsked {
     announcer: Option<String>,
 }
 
-/// Which part of the filtered routes.
+/// The parameters of a listing of filtered routes.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FilteredAsked {
@@ -90,7 +90,7 @@ impl FilteredAsked {
     }
 }
 
-/// Which subscriptions.
+/// The parameters of a listing of subscriptions.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SubscriptionsAsked {
@@ -103,7 +103,7 @@ pub(super) struct SubscriptionsAsked {
     r#match: Option<String>,
 }
 
-/// Which routes to look up.
+/// The parameters of a lookup.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LookupAsked {
@@ -160,18 +160,18 @@ impl VnisAsked {
     }
 }
 
-/// What is asked about sessions.
+/// A question about sessions.
 pub(super) enum Peers {
-    /// Those that a text names.
+    /// The sessions that a text names.
     Named(String),
-    /// A page of those that are slow, or of all.
+    /// A page of the slow sessions, or of all.
     Page { is_slow: bool, from: Cursor, limit: usize },
     /// Sorted, or searched.
     Sorted(PeersWanted, Best<PeerInfo>),
 }
 
 impl RoutesAsked {
-    /// Of one VNI.
+    /// The routes of one VNI.
     pub(super) fn read(
         &self,
         vni: Vni,
@@ -187,8 +187,8 @@ impl RoutesAsked {
         Ok((filter, Asked::Sorted(wanted, sorting.best("destination", Sort::of_routes)?)))
     }
 
-    /// The same with the number of the announcer, which may have been called by another name. The number of a session
-    /// that has ended finds nothing and is no error.
+    /// The same with the number of the announcer in place of another name. The number of an ended session
+    /// finds nothing and is no error.
     pub(super) async fn named(mut self, inspector: &Inspector) -> Result<Self, ApiError> {
         if let Some(name) = &self.announcer
             && peer("announcer", name).is_err()
@@ -198,7 +198,7 @@ impl RoutesAsked {
         Ok(self)
     }
 
-    /// Of all VNIs.
+    /// The routes of all VNIs.
     pub(super) fn read_all(&self) -> Result<(RoutesWanted, Best<RouteInfo>), ApiError> {
         let sorting =
             Sorting::of(&self.cursor, &self.limit, &self.sort, [&self.after, &self.before])?;
@@ -225,7 +225,7 @@ impl RoutesAsked {
     }
 }
 
-/// How to go on, and in which order.
+/// The place of a page, and its order.
 struct Sorting<'a> {
     cursor: Option<Cursor>,
     limit: usize,
@@ -258,12 +258,12 @@ impl<'a> Sorting<'a> {
         Ok(Self { cursor, limit, sort: sort.as_deref(), place })
     }
 
-    /// Whether an order is asked for.
+    /// Whether an order is given.
     fn is_asked(&self) -> bool {
         self.sort.is_some() || !matches!(self.place, PagePosition::First)
     }
 
-    /// The rows of a sorted page are to be found; by what is usual unless an order is asked for.
+    /// The best rows of a sorted page; sorted by `usual` unless an order is given.
     fn best<T>(self, usual: &str, named: fn(&str) -> Option<Sort<T>>) -> Result<Best<T>, ApiError> {
         if self.cursor.is_some() {
             return Err(ApiError::Asked(
@@ -305,7 +305,7 @@ impl LookupAsked {
     }
 }
 
-/// A text to be looked for whatever the case.
+/// A search text in lower case.
 fn small(text: Option<&str>) -> Option<String> {
     text.map(|text| text.trim().to_lowercase())
 }

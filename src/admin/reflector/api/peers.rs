@@ -44,7 +44,7 @@ pub(super) async fn list(
     }
 }
 
-/// A session, by its number or any other name, with its part in every VNI, some of them at a time.
+/// A session, by its number or another name, with its part in every VNI, some VNIs at a time.
 pub(super) async fn detail(
     State(inspector): State<Inspector>,
     id: Result<Path<String>, PathRejection>,
@@ -70,13 +70,13 @@ fn vnis(
         let mut text = String::new();
         for part in parts {
             text.push_str(if has_rows { "," } else { "" });
-            // Numbers and nothing else: it cannot fail.
+            // Numbers only: it cannot fail.
             text.push_str(&serde_json::to_string(&PeerVniRow::from(part)).unwrap_or_default());
             has_rows = true;
         }
         Ok::<_, InspectError>(Some((text, (inspector, info, next, has_rows))))
     });
-    // An empty chunk would be the last.
+    // An empty chunk would end the answer.
     parts.filter(|text| std::future::ready(!text.as_ref().is_ok_and(String::is_empty)))
 }
 

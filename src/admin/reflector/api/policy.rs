@@ -16,7 +16,7 @@ use crate::shard::inspect::{PeerInfo, RouteFilter};
 use crate::threads::InspectError;
 use crate::wire::Vni;
 
-/// A requirement, and how often it was not met.
+/// A requirement, and how often it was violated.
 #[derive(Debug, Serialize)]
 pub(in crate::admin) struct RefusedRow {
     class: String,
@@ -27,7 +27,7 @@ pub(in crate::admin) struct RefusedRow {
     refused: u64,
 }
 
-/// A class, and how many sessions are of it.
+/// A class, and its number of sessions.
 #[derive(Debug, Serialize)]
 struct ClassRow {
     name: String,
@@ -68,7 +68,7 @@ pub(super) async fn policy(
     Ok(Json(PolicyRow { is_set, classes: rows(classes), filtered_routes, refused }))
 }
 
-/// What a policy would refuse for one reason.
+/// Refusals by a policy for one reason.
 #[derive(Debug, Serialize)]
 struct WouldRefuse {
     class: String,
@@ -76,7 +76,7 @@ struct WouldRefuse {
     reason: &'static str,
     verdict: &'static str,
     count: u64,
-    /// Of the first: the peer and why.
+    /// The first of them: the peer and the reason.
     peer: u64,
     node: String,
     route: Option<String>,
@@ -84,7 +84,7 @@ struct WouldRefuse {
     why: String,
 }
 
-/// What a policy would do with what there is now.
+/// The effect that a policy would have on the present sessions, subscriptions and routes.
 #[derive(Debug, Serialize)]
 pub(in crate::admin) struct Trial {
     sessions: u64,
@@ -94,7 +94,7 @@ pub(in crate::admin) struct Trial {
     would_refuse: Vec<WouldRefuse>,
 }
 
-/// What a session is known by.
+/// The properties of a session that a policy knows.
 pub(in crate::admin) fn subject_of(peer: &PeerInfo) -> Subject<'_> {
     let identity = peer.tls.as_ref().map(|tls| &tls.identity);
     Subject {
@@ -106,11 +106,11 @@ pub(in crate::admin) fn subject_of(peer: &PeerInfo) -> Subject<'_> {
     }
 }
 
-/// What is gathered for a [`Trial`].
+/// The data gathered for a [`Trial`].
 #[derive(Debug)]
 struct Judge<'a> {
     policy: &'a Policy,
-    /// Of each peer its rights and its node.
+    /// The rights and the node of each peer.
     peers: HashMap<PeerId, (Rights, String)>,
     refused: BTreeMap<Refusal, WouldRefuse>,
 }

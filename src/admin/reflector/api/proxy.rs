@@ -6,7 +6,7 @@ use axum::extract::State;
 use crate::admin::reflector::state::AppState;
 use crate::metrics::Members;
 
-/// Null in a reflector that is no part of a proxy.
+/// Null in a reflector outside of a proxy.
 pub(super) async fn proxy(State(app): State<AppState>) -> Json<Option<Members>> {
     Json(app.upstream.map(|upstream| Members(upstream.status().rows())))
 }

@@ -113,7 +113,7 @@ pub(super) async fn lookup(
     rows::all::<RouteRow, _>(inspector.lookup(vni, what).await?).await
 }
 
-/// Whether a peer has a route, and the sentences that say why.
+/// Whether a peer has a route, and the sentences that give the reasons.
 #[derive(Debug, Serialize)]
 pub(super) struct Explained {
     verdict: &'static str,

@@ -23,7 +23,7 @@ use crate::shard::inspect::{
 use crate::threads::InspectError;
 use crate::wire::Capabilities;
 
-/// What is behind the rows of a listing. `next` is what to go on with, null at the end.
+/// The members after the rows of a listing. `next` is the value to go on with, null at the end.
 #[derive(Debug, Serialize)]
 pub(super) struct End {
     next: Option<String>,
@@ -31,8 +31,8 @@ pub(super) struct End {
     sorted: Option<Whereabouts>,
 }
 
-/// Where a part is in a listing that is sorted. `previous` is what to go back with, null at the
-/// beginning; `offset` how many rows come before this part, and `total` how many there are. `sums` are over all of them.
+/// The place of a page in a sorted listing. `previous` is the value to go back with, null at the beginning;
+/// `offset` is the number of rows before this page, and `total` that of all. `sums` are over all rows.
 #[derive(Debug, Serialize)]
 struct Whereabouts {
     previous: Option<String>,
@@ -42,7 +42,7 @@ struct Whereabouts {
     sums: Option<Sums>,
 }
 
-/// What all rows of a listing come to, those of other pages included: said together with the rows, so that both are of
+/// The sums over all rows of a listing, other pages included: in one answer with the rows, so that both come from
 /// the same look.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
@@ -51,9 +51,9 @@ pub(super) enum Sums {
     Vnis(VniSums),
 }
 
-/// Rows as they are read, from a place on: a part for every [`PART`] of `limit`. `list` is asked for a
-/// part with at most so many rows. One that has fewer than it may have ends the answer with
-/// `Short::Ends`, because then it took long.
+/// Rows as they are read, from a place on: a part for every [`PART`] of `limit`. `list` gets a place and the most
+/// rows of the part. With `Short::Ends`, a part with fewer rows ends the answer, because such a part took
+/// long.
 pub(super) async fn placed<T, R, F>(
     list: impl Fn(Cursor, usize) -> F + Send + 'static,
     from: Cursor,
@@ -95,19 +95,19 @@ where
     Ok(listing::respond(pieces).await?)
 }
 
-/// What a part with fewer rows than it may have means.
+/// The meaning of a part with fewer rows than requested.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Short {
     GoesOn,
     Ends,
 }
 
-/// How far an answer of [`placed`] has come.
+/// The progress of an answer of [`placed`].
 #[derive(Debug)]
 enum At {
-    /// From here on, for so many rows.
+    /// The next place, and the number of rows still to write.
     Place(Cursor, usize),
-    /// All rows are written; where the asker may go on.
+    /// All rows are written; the place where a further page begins.
     End(Option<Cursor>),
     Over,
 }
@@ -124,7 +124,7 @@ where
         .await
 }
 
-/// All rows that there are.
+/// A listing of all rows.
 pub(super) async fn all<T, R>(rows: Vec<R>) -> Result<Response, ApiError>
 where
     T: From<R> + Serialize + Send + 'static,
@@ -133,7 +133,7 @@ where
     of::<T, R>(rows, End { next: None, sorted: None }).await
 }
 
-/// Made into what is written only when it is.
+/// Rows are converted only when they are written.
 async fn of<T, R>(rows: Vec<R>, end: End) -> Result<Response, ApiError>
 where
     T: From<R> + Serialize + Send + 'static,
@@ -153,15 +153,15 @@ pub(super) struct PeerRow {
     shard: u16,
     remote: Option<SocketAddr>,
     node: Box<str>,
-    /// How it is called.
+    /// The session's name.
     name: Box<str>,
-    /// The name that its certificate proves; what `node` says is only claimed.
+    /// The name that its certificate proves; `node` is only claimed.
     name_proven: Option<String>,
-    /// Next hops that its certificate proves to be its own.
+    /// Next hops that its certificate proves to belong to it.
     addresses_proven: Vec<IpAddr>,
     /// `tcp` or `tls`.
     transport: &'static str,
-    /// Who has the keys of its TLS: `kernel` or `process`.
+    /// The holder of its TLS keys: `kernel` or `process`.
     tls_carrier: Option<&'static str>,
     agent: Box<str>,
     state: String,
@@ -252,7 +252,7 @@ impl From<PeerVni> for PeerVniRow {
     }
 }
 
-/// How far a subscription is.
+/// The progress of a subscription.
 #[derive(Debug, Serialize)]
 struct Progress {
     state: &'static str,
@@ -270,7 +270,7 @@ impl From<SubscriptionState> for Progress {
     }
 }
 
-/// A subscription and whose it is; of that, nothing when the session has just ended.
+/// A subscription and its session; without the session's members if it has just ended.
 #[derive(Debug, Serialize)]
 pub(super) struct SubscriptionRow {
     peer: u64,
@@ -332,17 +332,17 @@ impl From<VniInfo> for VniRow {
     }
 }
 
-/// A route and who announces it.
+/// A route and its announcers.
 #[derive(Debug, Serialize)]
 pub(super) struct RouteRow {
     vni: u32,
     destination: String,
     next_hop: NextHopRow,
     announcers: Vec<u64>,
-    /// How these are called.
+    /// The names of the announcers.
     announcer_names: Vec<String>,
     announcer_count: u64,
-    /// Those whose session has ended.
+    /// Announcers whose session has ended.
     stale_announcers: Vec<u64>,
     /// Other sites among the announcers.
     sites: Vec<String>,
@@ -371,7 +371,7 @@ pub(super) struct FilteredRow {
     vni: u32,
     destination: String,
     next_hop: NextHopRow,
-    /// Null of another site.
+    /// Null if the route comes from another site.
     peer: Option<u64>,
     name: String,
     class: String,

@@ -14,7 +14,7 @@ pub(super) async fn counters(
     Ok(Json(counts::of_all(&inspector.counters().await?)))
 }
 
-/// Of one that stands still nothing is known: it would not answer.
+/// A stuck shard has no numbers: it would not answer.
 pub(super) async fn list(
     State(inspector): State<Inspector>,
 ) -> Result<Json<Vec<ShardRow>>, ApiError> {

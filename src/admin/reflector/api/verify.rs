@@ -16,7 +16,7 @@ use crate::ids::PeerId;
 use crate::shard::inspect::{Difference, LeafReport, LeafState};
 use crate::wire::Installed;
 
-/// Rows of an answer at most.
+/// The most rows of an answer.
 const ROWS_MAX: usize = 10_000;
 
 #[derive(Debug, Deserialize)]
@@ -34,9 +34,9 @@ struct LeafRow {
     name: String,
     vni: u32,
     state: &'static str,
-    /// What differs: `routes`, `kernel`, `old` or `missing`.
+    /// The kind of the difference: `routes`, `kernel`, `old` or `missing`.
     difference: Option<String>,
-    /// It in words.
+    /// The difference in words.
     detail: &'static str,
     routes_owed: Option<u64>,
     routes_reported: Option<u64>,
@@ -46,7 +46,7 @@ struct LeafRow {
     report_age_seconds: Option<f64>,
 }
 
-/// Leaves, by the worst of their VNIs.
+/// The numbers of leaves, each counted by the worst of its VNIs.
 #[derive(Debug, Default, Serialize)]
 struct Leaves {
     agrees: u64,
@@ -55,7 +55,7 @@ struct Leaves {
     silent: u64,
 }
 
-/// Rows, how many were left out because they are too many, and the sums of all.
+/// Rows, the number of further rows that were left out, and the sums of all.
 #[derive(Debug, Serialize)]
 pub(super) struct Verified {
     rows: Vec<LeafRow>,
@@ -99,7 +99,7 @@ fn detail(state: LeafState) -> &'static str {
     }
 }
 
-/// Of each subscription. Cost: that of listing all routes of the VNIs that leaves report, in slices.
+/// A row for each subscription. Cost: that of listing all routes of the VNIs that leaves report, in slices.
 pub(super) async fn list(
     State(app): State<AppState>,
     asked: Result<Query<VerifyAsked>, QueryRejection>,

@@ -8,7 +8,7 @@ use crate::inspector::Inspector;
 use crate::monitor::MonitorEvent;
 use crate::shard::inspect::MonitorFilter;
 
-/// Which events.
+/// The parameters of a stream of events.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EventsAsked {
@@ -17,11 +17,11 @@ pub(super) struct EventsAsked {
     peer: Option<String>,
 }
 
-/// What is wanted of all that happens.
+/// The wanted events.
 #[derive(Debug)]
 pub(super) struct EventsWanted {
     pub(super) filter: MonitorFilter,
-    /// Of these kinds; empty means all.
+    /// The wanted kinds; empty means all.
     kinds: Vec<String>,
     /// About a session that this text names.
     peer: Option<String>,
@@ -50,7 +50,7 @@ impl EventsAsked {
 }
 
 impl EventsWanted {
-    /// Whether an event is wanted. That something was left out always is.
+    /// Whether an event is wanted. A note that events were left out is always wanted.
     pub(super) fn has(&self, event: &MonitorEvent, inspector: &Inspector) -> bool {
         let (kind, peer, remote) = match event {
             MonitorEvent::Added { announcer, .. } => {
@@ -74,13 +74,13 @@ impl EventsWanted {
     }
 }
 
-/// Kinds of events, with commas between them.
+/// Parses kinds of events, separated by commas.
 pub(super) fn kinds(text: Option<&str>) -> Vec<String> {
     let each = text.unwrap_or_default().split(',').map(str::trim);
     each.filter(|kind| !kind.is_empty()).map(str::to_owned).collect()
 }
 
-/// What a session is called; nothing said means any.
+/// The name of a session; `None` or an empty text means any session.
 pub(super) fn named(text: Option<&str>) -> Option<String> {
     text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
 }

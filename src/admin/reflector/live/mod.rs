@@ -27,7 +27,7 @@ use super::state::AppState;
 use super::streams::{StreamPermit, Streams};
 use crate::inspector::Inspector;
 
-/// One that writes, to be run, and one to read from.
+/// A recorder to be run, and the history that it writes.
 pub(super) fn recorder(inspector: Inspector) -> (Recorder, History) {
     let (writer, ring) = watch::channel(Ring::default());
     (Recorder::new(inspector, writer), History { ring, streams: Streams::default() })
@@ -48,7 +48,7 @@ pub(super) async fn live(State(app): State<AppState>) -> Result<Response, ApiErr
     Ok((head, Body::from_stream(events)).into_response())
 }
 
-/// The names of what a sample holds, and samples.
+/// The names of a sample's values, and samples.
 fn whole(ring: &Ring) -> String {
     let mut text = String::from("{\"fields\":");
     text.push_str(&sample::fields());
@@ -66,13 +66,13 @@ fn whole(ring: &Ring) -> String {
 /// One reader of the stream.
 struct Events {
     ring: watch::Receiver<Ring>,
-    /// How many samples it has been sent or has missed; `None` before the first event.
+    /// The number of samples sent to it or missed by it; `None` before the first event.
     sent: Option<u64>,
     _place: StreamPermit,
 }
 
 impl Events {
-    /// Everything that is new, once the reader has room for it.
+    /// All new samples, once the reader has room for them.
     async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
         let Some(sent) = self.sent else {
             let ring = self.ring.borrow_and_update();
@@ -92,7 +92,7 @@ impl Events {
             }
             self.sent = Some(ring.count());
             drop(ring);
-            // An empty chunk would be the last.
+            // An empty chunk would end the answer.
             if !text.is_empty() {
                 return Some((Ok(text.into()), self));
             }

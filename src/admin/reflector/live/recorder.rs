@@ -9,9 +9,9 @@ use super::ring::Ring;
 use super::sample::{Moment, sample};
 use crate::inspector::Inspector;
 
-/// Between two samples.
+/// The time between two samples.
 const STEP: Duration = Duration::from_secs(1);
-/// A shard that takes longer to say what it counts is stuck: the sample says so instead.
+/// A shard that takes longer to return its counters is stuck, and the sample says so instead.
 const PATIENCE: Duration = Duration::from_millis(900);
 
 /// See the module's documentation.
@@ -26,7 +26,7 @@ impl Recorder {
         Self { inspector, ring }
     }
 
-    /// Until the reflector has stopped. Cost: a question to every shard per second.
+    /// Runs until the reflector has stopped. Cost: a question to every shard per second.
     pub(in crate::admin::reflector) async fn run(self) {
         let mut ticks = interval(STEP);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -10,7 +10,7 @@ const SAMPLES: usize = 600;
 #[derive(Debug, Default)]
 pub(super) struct Ring {
     samples: VecDeque<Arc<str>>,
-    /// How many there have ever been.
+    /// The number of samples ever added.
     count: u64,
 }
 
@@ -24,12 +24,12 @@ impl Ring {
         self.count += 1;
     }
 
-    /// How many there have ever been.
+    /// The number of samples ever added.
     pub(super) fn count(&self) -> u64 {
         self.count
     }
 
-    /// Those that came after so many, oldest first, as far as they are still here.
+    /// The samples after the first `count` ever added, oldest first, as far as they are still kept.
     pub(super) fn after(&self, count: u64) -> impl Iterator<Item = &str> {
         let missing = usize::try_from(self.count.saturating_sub(count)).unwrap_or(usize::MAX);
         let skipped = self.samples.len().saturating_sub(missing);

@@ -15,10 +15,10 @@ pub(super) struct Moment {
     pub(super) total: Metrics,
 }
 
-/// Names of what a sample holds beside what is counted, in order.
+/// The names of a sample's values other than counters, in order.
 const FIELDS: [&str; 3] = ["at_seconds", "is_draining", "stuck_shards"];
 
-/// Names of what a sample holds, in order. Documented in docs/http.md.
+/// The names of all values of a sample, in order. Documented in docs/http.md.
 fn names() -> Vec<&'static str> {
     FIELDS.into_iter().chain(live_names(&Metrics::default().rows())).collect()
 }
@@ -28,8 +28,8 @@ pub(super) fn fields() -> String {
     json!(names()).to_string()
 }
 
-/// A sample as JSON. Without an answer in time all but the first three is null; without one before
-/// it, what happened is.
+/// A sample as JSON. Without an answer in time all but the first three values are null; without an
+/// earlier answer, the rates are null.
 pub(super) fn sample(
     before: Option<&Moment>,
     now: Option<&Moment>,
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(row["is_draining"], true);
     }
 
-    /// The page and docs/http.md go by these.
+    /// The page and docs/http.md rely on these fields.
     #[test]
     fn the_documentation_shows_the_fields() {
         let page = include_str!("../../../../docs/http.md");

@@ -30,7 +30,7 @@ pub(super) fn write(
     families.write(text);
 }
 
-/// Of the process as a whole.
+/// Metrics of the process as a whole.
 fn process(shards: usize, backend: Backend) -> Rows {
     let one = |label: String, number| Value::Labelled(vec![(vec![label], number)]);
     vec![
@@ -52,7 +52,7 @@ fn process(shards: usize, backend: Backend) -> Rows {
     ]
 }
 
-/// Of a shard, seen from outside.
+/// Metrics of a shard, seen from outside.
 fn liveness(is_stuck: bool) -> Rows {
     let row = Row::new()
         .gauge(

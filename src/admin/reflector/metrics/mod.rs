@@ -28,10 +28,10 @@ use crate::inspector::Inspector;
 use crate::metrics::{self, Text};
 use crate::threads::InspectError;
 
-/// Between looks for shards that stand still while one is waited for.
+/// The time between checks for stuck shards while an answer is awaited.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// What may be asked. Scrapers add parameters of their own, which are ignored.
+/// The known parameters. Scrapers add parameters of their own, which are ignored.
 #[derive(Debug, Deserialize)]
 pub(super) struct Which {
     peers: Option<String>,
@@ -55,7 +55,7 @@ pub(super) async fn metrics(
     write(app, with_peers).await
 }
 
-/// The same where no peer is named.
+/// The same without peers.
 pub(super) async fn metrics_without_peers(
     State(app): State<AppState>,
     which: Result<Query<Which>, QueryRejection>,
@@ -76,7 +76,7 @@ async fn write(app: AppState, with_peers: bool) -> Result<Response, ApiError> {
     Ok((head, Body::from_stream(parts)).into_response())
 }
 
-/// All but the lines of single peers.
+/// All metrics but those of single peers.
 pub(super) async fn own(
     AppState { inspector, verified, upstream, .. }: AppState,
 ) -> Result<String, ApiError> {
@@ -91,8 +91,8 @@ pub(super) async fn own(
     Ok(text.finish())
 }
 
-/// The counters, and the shards that stand still: these count with what they said last, so that they
-/// keep nobody from hearing of the others.
+/// The counters, and the stuck shards: their last known counters are used, so that they do not hold up
+/// the answers of the others.
 async fn counters(inspector: &Inspector) -> Result<(Counters, Vec<ShardId>), InspectError> {
     loop {
         let stuck = inspector.stuck();

@@ -11,10 +11,10 @@ use crate::metrics::Text;
 use crate::shard::inspect::{Cursor, PeerInfo};
 use crate::threads::InspectError;
 
-/// Peers of one part: some 20 KiB of text.
+/// The number of peers in one part: some 20 KiB of text.
 const PART: usize = 128;
 
-/// What is counted of each peer under one name.
+/// A metric of each peer.
 #[derive(Debug)]
 struct Family {
     name: &'static str,
@@ -25,10 +25,10 @@ struct Family {
 #[derive(Debug)]
 enum Samples {
     Gauge(fn(&PeerInfo) -> u64),
-    /// With a text for each label that is added to the peer's number.
+    /// Writes a line for each further label.
     Labelled(fn(&mut Text, &str, &PeerInfo)),
     Counter(fn(&PeerInfo) -> u64),
-    /// ADDs and REMOVEs.
+    /// Numbers of ADDs and REMOVEs.
     ByAction(fn(&PeerInfo) -> [u64; 2]),
 }
 

@@ -10,15 +10,15 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// For so long an answer may take.
+/// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Bytes of an answer at most: one of a reflector with a hundred shards has some 400 kB.
+/// The most bytes of an answer: that of a reflector with a hundred shards has some 400 kB.
 const BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// The text of `/metrics`.
 ///
 /// # Errors
-/// A sentence that says why there is none.
+/// A sentence that gives the reason.
 pub(super) async fn metrics(address: SocketAddr) -> Result<String, String> {
     let late = |_| format!("no answer within {} s", PATIENCE.as_secs());
     timeout(PATIENCE, ask(address)).await.map_err(late)?

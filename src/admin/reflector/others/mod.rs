@@ -25,18 +25,18 @@ use super::state::AppState;
 use crate::admin::server::listing;
 use crate::threads::InspectError;
 
-/// For so long an answer is good for whoever asks.
+/// How long an answer is good for further requests.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// See the module's documentation. Copies share what was told last.
+/// See the module's documentation. Copies share the latest answers.
 #[derive(Clone, Debug)]
 pub(super) struct Others {
-    /// One asks at a time; whoever waits meanwhile gets what it was told.
+    /// One request asks at a time; requests that wait meanwhile get its answers.
     turn: Arc<Semaphore>,
     latest: watch::Sender<Option<Latest>>,
 }
 
-/// What all have told, and when.
+/// The latest answers, and their time.
 #[derive(Debug)]
 struct Latest {
     at: Instant,
@@ -49,10 +49,10 @@ impl Default for Others {
     }
 }
 
-/// What a reflector has told, or why it has not.
+/// The answer of a reflector, or the reason why there is none.
 #[derive(Clone, Debug, Serialize)]
 struct Row {
-    /// Where it was asked; null for this one.
+    /// The address that was asked; null for this reflector.
     address: Option<SocketAddr>,
     error: Option<String>,
     #[serde(flatten)]
@@ -65,7 +65,7 @@ struct End {
 }
 
 impl Others {
-    /// This one first, then the others in the order of the setting.
+    /// This reflector first, then the others in the order of the setting.
     pub(super) async fn list(&self, State(app): State<AppState>) -> Result<Response, ApiError> {
         let rows = self.rows(app).await?;
         Ok(listing::respond(listing::of::<_, _, InspectError>(rows, End { next: None })).await?)

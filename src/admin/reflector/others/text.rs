@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-/// Bytes that are kept of a name.
+/// The most bytes kept of a name.
 const NAME_MAX: usize = 64;
 
-/// What a reflector tells of itself; nothing of what it did not tell.
+/// The values in a reflector's answer; `None` for values missing there.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
 pub(super) struct Told {
     version: Option<String>,
@@ -22,10 +22,10 @@ pub(super) struct Told {
     sessions_since: Option<u64>,
 }
 
-/// Reads all that is told.
+/// Reads all values.
 ///
 /// # Errors
-/// A sentence, when it is no reflector that tells it.
+/// A sentence, if the text is not a reflector's.
 pub(super) fn read(text: &str) -> Result<Told, String> {
     let mut told = Told::default();
     for line in text.lines().filter(|line| !line.starts_with('#')) {

@@ -11,7 +11,7 @@ fn hop(address: &str) -> NextHop {
     NextHop::standard(address.parse().unwrap())
 }
 
-/// A form's text of a small table.
+/// The text of a small table in a format.
 fn text<F: DumpFormat>(mut format: F) -> String {
     let nat: IpAddr = "2001:db8::".parse().unwrap();
     let nat = NextHop::new(nat, 7, NextHopType::Nat, 1024, 2047).unwrap();
@@ -29,7 +29,7 @@ fn text<F: DumpFormat>(mut format: F) -> String {
     out
 }
 
-/// The text with the present version in the place of the placeholder.
+/// The text with the present version in place of the placeholder.
 fn expected(text: &str) -> String {
     text.replace("VERSION", VERSION)
 }

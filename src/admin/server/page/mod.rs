@@ -16,7 +16,7 @@ use axum::routing::get;
 
 use crate::admin::server::answer;
 
-/// Everything from where the page came from, and nothing inline: a name that comes from the
+/// Everything must come from the page's origin, and nothing may be inline: a name that comes from the
 /// network could not run even if it became markup.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; \
@@ -42,7 +42,7 @@ impl File {
     }
 }
 
-/// The text of a page: a title, the script that begins, and a file beside the caller with what is between the shell's
+/// The text of a page: a title, the first script, and a file beside the caller with the content between the shell's
 /// head and foot.
 macro_rules! shell {
     ($title:literal, $script:literal, $body:literal) => {
@@ -62,7 +62,7 @@ macro_rules! shell {
 
 pub(crate) use shell;
 
-/// What every page has.
+/// The files that every page has.
 static SHARED: [File; 5] = [
     File { name: "page.css", kind: "text/css; charset=utf-8", content: include_str!("page.css") },
     File { name: "icon.svg", kind: "image/svg+xml", content: include_str!("icon.svg") },
@@ -110,7 +110,7 @@ fn serve(file: &File, headers: &HeaderMap) -> Response {
     (about, rules, file.content).into_response()
 }
 
-/// FNV-1a: tells versions of a file apart.
+/// FNV-1a: distinguishes versions of a file.
 const fn digest(bytes: &[u8]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325;
     let mut at = 0;
@@ -121,8 +121,8 @@ const fn digest(bytes: &[u8]) -> u64 {
     hash
 }
 
-/// Fails unless the files of a page are alone and make no markup: scripts build elements and texts;
-/// none makes markup of a string or asks elsewhere.
+/// Fails unless the files of a page need no other files and make no markup: scripts build elements and texts;
+/// none makes markup of a string or sends requests to another origin.
 #[cfg(test)]
 pub(crate) fn check(html: &File, own: &[File]) {
     for File { name, content, .. } in own.iter().chain(&SHARED).chain([html]) {

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::sources::{self, Counts, Source};
 
-/// Connections that wait, by when they began to; the key is what [`Hall::leave`] takes.
+/// Waiting connections, in the order in which they began to wait; the key is the number for [`Hall::leave`].
 type Waiting = BTreeMap<u64, (Option<Source>, Arc<Notify>)>;
 
 /// See the module's documentation. Shared by the connections of one listener.
@@ -27,11 +27,11 @@ struct State {
     by_source: Counts,
 }
 
-/// The place of an answer, until it is dropped.
+/// The permit of an answer, until it is dropped.
 #[derive(Debug)]
 pub(super) struct AnswerPermit {
     hall: Arc<Hall>,
-    /// Unless it comes from no address.
+    /// `None` for a client without an address.
     _of_source: Option<sources::SourceShare>,
 }
 
@@ -40,8 +40,8 @@ impl Hall {
         Self { most_waiting, most_answers, most_per_source, state: Mutex::default() }
     }
 
-    /// A connection waits from now on, until it leaves or is told to go by `go`. Returns its number,
-    /// for [`Self::leave`]. Cost: a look at all that wait, when they are too many.
+    /// A connection waits from now on, until it leaves or `go` tells it to close. Returns its number
+    /// for [`Self::leave`]. Cost: a look at all waiting connections, when there are too many.
     pub(super) fn enter(&self, source: Option<Source>, go: &Arc<Notify>) -> u64 {
         let mut state = self.state();
         state.next += 1;
@@ -58,12 +58,12 @@ impl Hall {
         self.state().waiting.remove(&number);
     }
 
-    /// Tells a connection that waits to go; `false` when none does.
+    /// Tells a waiting connection to close; `false` when none waits.
     pub(super) fn close_one(&self) -> bool {
         self.state().close_one()
     }
 
-    /// A place for an answer, if there is one left.
+    /// A permit for an answer, if one is left.
     pub(super) fn place(self: &Arc<Self>, source: Option<Source>) -> Option<AnswerPermit> {
         let mut state = self.state();
         let is_full = state.answers >= self.most_answers;
@@ -76,13 +76,13 @@ impl Hall {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // What is done with it leaves it whole at every step.
+        // The state stays consistent at every step of a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// The oldest of the source that has the most goes: whoever opens many closes its own.
+    /// Closes the oldest connection of the source that has the most: a source that opens many closes its own.
     fn close_one(&mut self) -> bool {
         let mut counts: HashMap<_, usize> = HashMap::new();
         for (source, _) in self.waiting.values() {
@@ -109,7 +109,7 @@ impl Drop for AnswerPermit {
 mod tests {
     use super::*;
 
-    /// Whether a connection has been told to go.
+    /// Whether a connection has been told to close.
     fn is_notified(go: &Notify) -> bool {
         use futures_util::FutureExt as _;
         go.notified().now_or_never().is_some()

@@ -1,6 +1,6 @@
 //! Descriptors kept for the moment when there are no others.
 
-/// How many: as many questions about health can be under way when there are no others.
+/// The number of spares: so many health checks can be under way when all other descriptors are in use.
 const SPARES: usize = 8;
 
 /// See the module's documentation.
@@ -8,7 +8,7 @@ const SPARES: usize = 8;
 pub(super) struct Spares(Vec<std::fs::File>);
 
 impl Spares {
-    /// Takes back those that were given up, as far as there are any. Cost: nothing when none is
+    /// Reopens spares that were given up, as far as descriptors are free. Cost: nothing when none is
     /// missing.
     pub(super) fn fill(&mut self) {
         while self.0.len() < SPARES
@@ -18,13 +18,13 @@ impl Spares {
         }
     }
 
-    /// Gives one back to the system; `false` when none is left.
+    /// Gives up a spare descriptor; `false` when none is left.
     pub(super) fn give_up_one(&mut self) -> bool {
         self.0.pop().is_some()
     }
 }
 
-/// What is always there to be opened.
+/// A file that can always be opened.
 #[cfg(unix)]
 const PATH: &str = "/dev/null";
 #[cfg(not(unix))]

@@ -12,7 +12,7 @@ use super::*;
 const LIMITS: ServeLimits =
     ServeLimits { waiting: 9, answers: 9, answers_per_source: 9, head: PATIENCE, ..super::LIMITS };
 
-/// A server within these bounds on all addresses, and its port. `/stall` begins an answer that never
+/// A server with these limits on all addresses, and its port. `/stall` begins an answer that never
 /// ends.
 async fn start(limits: ServeLimits) -> (JoinSet<()>, u16) {
     let listener = TcpListener::bind(("::", 0)).await.unwrap();
@@ -47,11 +47,11 @@ async fn connect(from: &str, port: u16) -> TcpStream {
 
 async fn ask(socket: &mut TcpStream, path: &str) {
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    // A connection that is closed at once may refuse what it is sent.
+    // A connection that is closed at once may refuse the request.
     socket.write_all(request.as_bytes()).await.ok();
 }
 
-/// What is read until a text has come.
+/// Reads until a text has come.
 async fn until(socket: &mut TcpStream, text: &str) -> String {
     let mut read = String::new();
     let wait = async {
@@ -66,7 +66,7 @@ async fn until(socket: &mut TcpStream, text: &str) -> String {
     read
 }
 
-/// All that is read until the end of the connection.
+/// Reads until the end of the connection.
 async fn rest(socket: &mut TcpStream) -> String {
     let mut text = String::new();
     let read = timeout(PATIENCE, socket.read_to_string(&mut text));
@@ -74,7 +74,7 @@ async fn rest(socket: &mut TcpStream) -> String {
     text
 }
 
-/// The answer to a question by a source of its own.
+/// The answer to a request from a source of its own.
 async fn fetch(from: &str, port: u16, path: &str) -> String {
     let mut socket = connect(from, port).await;
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -95,7 +95,7 @@ async fn who_says_nothing_is_hung_up_on() {
     assert!(rest(&mut idle).await.ends_with("answer"));
 }
 
-/// Two sources hold all that may wait, silent or between two requests, and all answers.
+/// Two sources take all places for waiting, silent or between two requests, and all answers.
 #[tokio::test]
 async fn health_is_answered_whatever_others_hold() {
     let (_server, port) =
@@ -149,7 +149,7 @@ async fn no_source_takes_all_answers() {
     }
     assert!(fetch("::1", port, "/").await.starts_with("HTTP/1.1 503 "));
     assert!(fetch("127.0.0.1", port, "/").await.ends_with("answer"));
-    // Who has gone makes room, as soon as that is seen.
+    // A client that has gone makes room, as soon as the server sees that.
     drop(held);
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while !fetch("::1", port, "/").await.ends_with("answer") {

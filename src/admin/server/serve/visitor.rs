@@ -22,7 +22,7 @@ use crate::admin::server::{answer, date, entry, is_health};
 use crate::relaxed::Relaxed;
 use crate::sources::Source;
 
-/// What answers a request.
+/// Answers requests.
 #[derive(Clone, Debug)]
 pub(super) struct Endpoint {
     pub(super) entry: EntryRule,
@@ -34,12 +34,12 @@ pub(super) struct Endpoint {
 pub(super) struct Visitor {
     hall: Arc<Hall>,
     source: Option<Source>,
-    /// The process that asks, over a Unix socket.
+    /// The client's process, over a Unix socket.
     caller: Option<Caller>,
-    /// It came when there were no descriptors: it may only ask about health.
+    /// Whether it came when there were no descriptors: then it may only ask about health.
     is_short: bool,
     go: Arc<Notify>,
-    /// Its number among those that wait.
+    /// Its number among the waiting connections.
     number: Relaxed,
 }
 
@@ -86,7 +86,7 @@ impl Visitor {
         Ok(answer)
     }
 
-    /// A place, if there is one, with which it waits no more.
+    /// A permit for an answer, if there is one; then the connection no longer waits.
     fn place(&self) -> Option<AnswerPermit> {
         if self.is_short {
             return None;
@@ -109,7 +109,7 @@ fn ended(mut answer: Response<Body>) -> Response<Body> {
     answer
 }
 
-/// Held for as long as an answer takes; then its connection waits again.
+/// Held until an answer is complete; then its connection waits again.
 #[derive(Debug)]
 struct Answered {
     _place: AnswerPermit,

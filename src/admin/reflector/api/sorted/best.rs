@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use super::{Sort, SortKey};
 
-/// Where a page is: at the beginning, or beside the row that another page ends or begins with.
+/// The place of a page: at the beginning, or beside the last or first row of another page.
 #[derive(Debug)]
 pub(in crate::admin::reflector::api) enum PagePosition {
     First,
@@ -17,21 +17,21 @@ pub(in crate::admin::reflector::api) enum PagePosition {
 #[derive(Debug)]
 pub(in crate::admin::reflector::api) struct Best<T: 'static> {
     sort: Sort<T>,
-    /// The page begins behind it.
+    /// The page begins after this key.
     after: Option<SortKey>,
     /// The page before a row is the page after it in the opposite order, from its last row to its
     /// first.
     is_backward: bool,
     limit: usize,
-    /// The worst of them on top.
+    /// The kept rows, the worst on top.
     kept: BinaryHeap<Ranked<T>>,
     has_more: bool,
-    /// How many are not behind `after`.
+    /// The number of rows not after `after`.
     passed: u64,
     total: u64,
 }
 
-/// A page of them.
+/// A page of sorted rows.
 #[derive(Debug)]
 pub(in crate::admin::reflector::api) struct Found<T> {
     pub(in crate::admin::reflector::api) rows: Vec<T>,
@@ -39,9 +39,9 @@ pub(in crate::admin::reflector::api) struct Found<T> {
     pub(in crate::admin::reflector::api) next: Option<SortKey>,
     /// The key to go back before; `None` at the beginning.
     pub(in crate::admin::reflector::api) previous: Option<SortKey>,
-    /// How many of what was offered come before the first row.
+    /// The number of offered rows before the first row.
     pub(in crate::admin::reflector::api) offset: u64,
-    /// How many were offered.
+    /// The number of offered rows.
     pub(in crate::admin::reflector::api) total: u64,
 }
 
@@ -148,7 +148,7 @@ mod tests {
         found
     }
 
-    /// All pages of what is offered, of which each leads back to the one before it.
+    /// All pages of the offered rows; checks that each leads back to the page before it.
     fn pages(sort: &str, offered: &[u64], limit: usize) -> Vec<Vec<u64>> {
         let (mut pages, mut place): (Vec<Vec<u64>>, _) = (Vec::new(), PagePosition::First);
         loop {

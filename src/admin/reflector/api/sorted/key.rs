@@ -10,9 +10,9 @@ use smallvec::SmallVec;
 
 use crate::wire::{Destination, NextHop, halves};
 
-/// Bytes of a text that count.
+/// The most bytes of a text that count.
 const TEXT_MAX: usize = 255;
-/// Digits of a key that came from outside.
+/// The most digits of a key in a request.
 const DIGITS_MAX: usize = 1024;
 
 /// See the module's documentation.
@@ -20,22 +20,22 @@ const DIGITS_MAX: usize = 1024;
 pub(in crate::admin::reflector::api) struct SortKey(SmallVec<[u8; 64]>);
 
 impl SortKey {
-    /// Then by a number.
+    /// Sorts next by a number.
     pub(super) fn number(mut self, number: u64) -> Self {
         self.0.extend_from_slice(&number.to_be_bytes());
         self
     }
 
-    /// Then by a text, whatever its case.
+    /// Sorts next by a text, whatever its case.
     pub(super) fn text(mut self, text: &str) -> Self {
-        // The zero that ends it must be the first one: "ab" is before "abc", reversed as well.
+        // The final zero must be the first one: "ab" comes before "abc", and after it in reverse.
         let bytes = text.bytes().map(|byte| byte.to_ascii_lowercase().max(1));
         self.0.extend(bytes.take(TEXT_MAX));
         self.0.push(0);
         self
     }
 
-    /// Then by an address and a port; IPv4 as what maps it into IPv6.
+    /// Sorts next by an address and a port; IPv4 in its IPv4-mapped IPv6 form.
     pub(super) fn remote(self, remote: Option<SocketAddr>) -> Self {
         let (address, port) = remote.map_or((0, 0), |remote| {
             let address = match remote.ip() {
@@ -48,7 +48,7 @@ impl SortKey {
         self.number(high).number(low).number(port.into())
     }
 
-    /// Then by a prefix: by family, bits and length.
+    /// Sorts next by a prefix: by family, bits and length.
     pub(super) fn destination(mut self, destination: &Destination) -> Self {
         self.0.push(destination.version() as u8);
         match destination.addr() {
@@ -59,7 +59,7 @@ impl SortKey {
         self
     }
 
-    /// Then by all of a next hop, its address first.
+    /// Sorts next by all fields of a next hop, its address first.
     pub(super) fn next_hop(mut self, hop: &NextHop) -> Self {
         let (is_v6, address) = match hop.address() {
             IpAddr::V4(address) => (0, u128::from(address.to_bits())),
@@ -75,7 +75,7 @@ impl SortKey {
         self
     }
 
-    /// The same for the opposite order. No key is the beginning of another, so this turns it round.
+    /// The key for the opposite order. No key is the beginning of another, so the order is exactly reversed.
     pub(super) fn reversed(mut self) -> Self {
         for byte in &mut self.0 {
             *byte = !*byte;
@@ -90,7 +90,7 @@ impl std::fmt::Display for SortKey {
     }
 }
 
-/// It is no key.
+/// The text is no key.
 #[derive(Debug)]
 pub(in crate::admin::reflector::api) struct NoKey;
 
@@ -114,10 +114,10 @@ fn value(digit: u8) -> Option<u8> {
     u8::try_from(char::from(digit).to_digit(16)?).ok()
 }
 
-/// What rows can be sorted by: names and keys.
+/// The columns by which rows can be sorted: names and keys.
 pub(super) type Columns<T> = [(&'static str, fn(&T) -> SortKey)];
 
-/// What a listing is sorted by, and in which direction.
+/// The column by which a listing is sorted, and the direction.
 #[derive(Debug)]
 pub(in crate::admin::reflector::api) struct Sort<T: 'static> {
     key: fn(&T) -> SortKey,

@@ -11,17 +11,17 @@ use crate::inspector::walk::walk;
 use crate::shard::inspect::{PeerInfo, ROWS_MAX, SessionState};
 use crate::threads::InspectError;
 
-/// Which peers. Everything that is given must hold.
+/// The wanted peers: all given conditions must hold.
 #[derive(Debug, Default)]
 pub(in crate::admin::reflector::api) struct PeersWanted {
-    /// In its node, agent or address whatever the case, or its number.
+    /// A text in its node, proven name, agent or address, whatever the case, or its number.
     pub(in crate::admin::reflector::api) text: Option<String>,
     pub(in crate::admin::reflector::api) state: Option<SessionState>,
-    /// It is slow.
+    /// The peer is slow.
     pub(in crate::admin::reflector::api) is_slow: bool,
 }
 
-/// What peers are sorted by.
+/// The columns by which peers can be sorted.
 const KEYS: &Columns<PeerInfo> = &[
     ("id", |peer| SortKey::default().number(peer.id.0)),
     ("node", |peer| SortKey::default().text(&peer.node).number(peer.id.0)),
@@ -49,7 +49,7 @@ impl Sort<PeerInfo> {
     }
 }
 
-/// All that are wanted, added up.
+/// The sums over all wanted peers.
 #[derive(Debug, Default, Serialize)]
 pub(in crate::admin::reflector::api) struct PeerSums {
     established: u64,
@@ -76,7 +76,7 @@ impl PeersWanted {
     }
 }
 
-/// `text` is in small letters.
+/// Whether a peer's names contain `text`, which is in lower case.
 pub(super) fn is_named(peer: &PeerInfo, text: &str) -> bool {
     let is_in = |name: &str| name.to_lowercase().contains(text);
     is_number(peer.id, text)
@@ -91,7 +91,7 @@ pub(super) fn is_number(peer: PeerId, text: &str) -> bool {
     text.strip_prefix('#').unwrap_or(text).parse() == Ok(peer.0)
 }
 
-/// Goes through all peers for the best ones of those that are wanted.
+/// Finds the best of all wanted peers.
 pub(in crate::admin::reflector::api) async fn peers(
     inspector: &Inspector,
     wanted: &PeersWanted,

@@ -9,22 +9,22 @@ use crate::shard::inspect::{Lookup, ROWS_MAX, RouteFilter, RouteInfo};
 use crate::threads::InspectError;
 use crate::wire::Vni;
 
-/// Which routes.
+/// The wanted routes.
 #[derive(Debug)]
 pub(in crate::admin::reflector::api) struct RoutesWanted {
-    /// Of all VNIs unless given.
+    /// One VNI, or all.
     pub(in crate::admin::reflector::api) vni: Option<Vni>,
     pub(in crate::admin::reflector::api) filter: RouteFilter,
-    /// Of these alone, in each VNI.
+    /// Only the routes that this lookup finds, in each VNI.
     pub(in crate::admin::reflector::api) lookup: Option<Lookup>,
 }
 
-/// What routes are sorted by.
+/// The columns by which routes can be sorted.
 const KEYS: &Columns<RouteInfo> = &[
     ("vni", |route| named(SortKey::default().number(route.vni.0.into()), route)),
     ("destination", |route| named(SortKey::default(), route)),
     ("next_hop", |route| named(SortKey::default().next_hop(&route.next_hop), route)),
-    // To the second, of which the time of the walk itself may take one.
+    // In full seconds: the walk itself may take a second.
     ("age", |route| named(SortKey::default().number(route.age.as_secs()), route)),
     ("announcer", |route| {
         let primary = route.announcers.first().map_or(0, |peer| peer.0);
@@ -33,7 +33,7 @@ const KEYS: &Columns<RouteInfo> = &[
     ("announcer_count", |route| named(SortKey::default().number(route.announcer_count), route)),
 ];
 
-/// Then by what no two routes have in common.
+/// Sorts next by fields that together are unique to a route.
 fn named(key: SortKey, route: &RouteInfo) -> SortKey {
     key.destination(&route.destination).next_hop(&route.next_hop).number(route.vni.0.into())
 }
@@ -45,7 +45,7 @@ impl Sort<RouteInfo> {
     }
 }
 
-/// Goes through all that are wanted for the best ones.
+/// Finds the best of all wanted routes.
 pub(in crate::admin::reflector::api) async fn routes(
     inspector: &Inspector,
     wanted: &RoutesWanted,
@@ -65,7 +65,7 @@ pub(in crate::admin::reflector::api) async fn routes(
     Ok(best.finish())
 }
 
-/// Where to look. Those of one announcer are where it takes part.
+/// The VNIs to search. The routes of one announcer are in the VNIs in which it takes part.
 async fn vnis(inspector: &Inspector, wanted: &RoutesWanted) -> Result<Vec<Vni>, InspectError> {
     if let Some(vni) = wanted.vni {
         return Ok(vec![vni]);
@@ -78,7 +78,7 @@ async fn vnis(inspector: &Inspector, wanted: &RoutesWanted) -> Result<Vec<Vni>, 
     vnis_with_routes(inspector).await
 }
 
-/// What a lookup found has not been filtered yet.
+/// Filters the result of a lookup, which does not filter by itself.
 fn passes(filter: &RouteFilter, route: &RouteInfo) -> bool {
     let is_via = filter.next_hop.is_none_or(|wanted| route.next_hop.address() == wanted);
     is_via && filter.announcer.is_none_or(|wanted| route.announcers.contains(&wanted))

@@ -12,23 +12,23 @@ use crate::shard::inspect::{
 use crate::threads::InspectError;
 use crate::wire::Vni;
 
-/// A subscription and whose it is.
+/// A subscription and its session.
 #[derive(Clone, Debug)]
 pub(in crate::admin::reflector::api) struct Subscriber {
     pub(in crate::admin::reflector::api) subscription: SubscriptionInfo,
-    /// `None` when it has ended between the two looks.
+    /// `None` if the session has ended meanwhile.
     pub(in crate::admin::reflector::api) session: Option<PeerInfo>,
 }
 
-/// Which subscriptions. Everything that is given must hold.
+/// The wanted subscriptions: all given conditions must hold.
 #[derive(Debug)]
 pub(in crate::admin::reflector::api) struct SubscribersWanted {
     pub(in crate::admin::reflector::api) vni: Option<Vni>,
-    /// In the peer's node, agent or address whatever the case, or its number. In small letters.
+    /// A text in the peer's names or address, whatever the case, or its number. In lower case.
     pub(in crate::admin::reflector::api) text: Option<String>,
 }
 
-/// What subscriptions are sorted by.
+/// The columns by which subscriptions can be sorted.
 const KEYS: &Columns<Subscriber> = &[
     ("peer", |row| named(SortKey::default(), row)),
     ("vni", |row| named(SortKey::default().number(row.subscription.vni.0.into()), row)),
@@ -53,7 +53,7 @@ const KEYS: &Columns<Subscriber> = &[
     }),
 ];
 
-/// Then by what no two subscriptions have in common.
+/// Sorts next by fields that together are unique to a subscription.
 fn named(key: SortKey, row: &Subscriber) -> SortKey {
     key.number(row.subscription.peer.0).number(row.subscription.vni.0.into())
 }
@@ -87,7 +87,7 @@ pub(in crate::admin::reflector::api) async fn placed(
     limit: usize,
 ) -> Result<Page<Subscriber>, InspectError> {
     let Page { rows, next } = inspector.subscriptions(vni, from, limit).await?;
-    // A peer may have several of them.
+    // A peer may have several subscriptions.
     let peers = inspector.peers_of(&rows).await?;
     let rows = rows.into_iter().map(|subscription| {
         let session = peers.get(&subscription.peer).cloned();
@@ -96,8 +96,8 @@ pub(in crate::admin::reflector::api) async fn placed(
     Ok(Page { rows: rows.collect(), next })
 }
 
-/// Goes through all that are wanted for the best ones, in large pages: shards are asked for the
-/// sessions of many subscriptions at once.
+/// Finds the best of all wanted subscriptions, in large pages: one question to the shards covers the
+/// sessions of many subscriptions.
 pub(in crate::admin::reflector::api) async fn subscribers(
     inspector: &Inspector,
     wanted: &SubscribersWanted,

@@ -10,7 +10,7 @@ use crate::inspector::walk::walk;
 use crate::shard::inspect::{ROWS_MAX, VniInfo};
 use crate::threads::InspectError;
 
-/// What VNIs are sorted by.
+/// The columns by which VNIs can be sorted.
 const KEYS: &Columns<VniInfo> = &[
     ("vni", |info| SortKey::default().number(info.vni.0.into())),
     ("routes", |info| SortKey::default().number(info.routes).number(info.vni.0.into())),
@@ -27,16 +27,16 @@ impl Sort<VniInfo> {
     }
 }
 
-/// All that are wanted, added up.
+/// The sums over all wanted VNIs.
 #[derive(Debug, Default, Serialize)]
 pub(in crate::admin::reflector::api) struct VniSums {
     routes: u64,
     subscribers: u64,
-    /// Subscribers that lack something.
+    /// Subscribers that are behind.
     behind: u64,
 }
 
-/// Goes through all VNIs for the best ones of those whose number begins with some digits.
+/// Finds the best of the VNIs whose number begins with some digits.
 pub(in crate::admin::reflector::api) async fn vnis(
     inspector: &Inspector,
     digits: &str,
