@@ -24,7 +24,7 @@ pub(super) struct Ages {
 }
 
 impl Ages {
-    /// All changes before a position have come by now.
+    /// Notes that all changes before a position have come by now.
     pub(super) fn note(&mut self, before: u64, at: Moment) {
         let sample = Sample { before, at };
         if let [.., last_but_one, last] = &mut self.samples[..]
@@ -44,12 +44,12 @@ impl Ages {
         self.samples.push(sample);
     }
 
-    /// The samples: each position, and by when all changes before it had come, in microseconds.
+    /// The samples: each position, and the moment by which all changes before it had come, in microseconds.
     pub(super) fn samples(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.samples.iter().map(|sample| (sample.before, sample.at.0))
     }
 
-    /// Takes samples over, of which those are passed over that are not in ascending order.
+    /// Takes samples over; skips a sample that is not in ascending order.
     pub(super) fn restore(&mut self, samples: impl Iterator<Item = (u64, Moment)>) {
         for (before, at) in samples.take(SAMPLES_MAX) {
             if self.samples.last().is_none_or(|last| last.before <= before) {

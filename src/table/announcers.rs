@@ -11,17 +11,17 @@ use ahash::RandomState;
 use super::rib::index::Index;
 use super::slab::{NONE, Slab, Vacancy};
 
-/// Up to this many further announcers of a route are looked through one by one.
+/// Up to this many further announcers of a route are searched one after the other.
 const FEW: u32 = 8;
 
-/// In a member's number: it is no server. In what a route keeps: it is the number of a crowd. Both
-/// numbers are far below.
+/// In a member's number: the member is a client. In a [`Further`]: the rest is the number of a crowd. Both
+/// numbers are far below this bit.
 const FLAG: u32 = 1 << 31;
 
 #[derive(Clone, Copy, Debug)]
 struct AnnouncerNode {
     route: u32,
-    /// With [`FLAG`].
+    /// Its number, with [`FLAG`].
     member: u32,
     /// Neighbours in the route's list.
     older: u32,
@@ -57,7 +57,7 @@ struct Crowd {
     oldest: u32,
     newest: u32,
     count: u32,
-    /// Those that are no servers.
+    /// The number of clients among them.
     clients: u32,
 }
 
@@ -81,7 +81,7 @@ pub(super) struct Announcers {
     hasher: RandomState,
 }
 
-/// What a route keeps: who announces it beside its primary announcer. [`Further::default`] is nobody.
+/// The part of a route that holds its announcers beside its primary announcer. [`Further::default`] holds none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Further(u32);
 
@@ -92,7 +92,7 @@ impl Default for Further {
 }
 
 impl Further {
-    /// Whether anybody does.
+    /// Whether there is a further announcer.
     #[inline]
     pub(super) fn is_anybody(self) -> bool {
         self.0 != NONE
@@ -108,12 +108,12 @@ impl Announcers {
         Self { places: Slab::new(), crowds: Slab::new(), index: Index::new(), hasher }
     }
 
-    /// How many there are of all routes.
+    /// The number of further announcers of all routes.
     pub(super) fn total(&self) -> usize {
         self.places.len()
     }
 
-    /// How many they are.
+    /// The number of further announcers.
     pub(super) fn count(&self, further: Further) -> u32 {
         match further.crowd() {
             Some(crowd) => self.crowds[crowd].count,
@@ -121,7 +121,7 @@ impl Announcers {
         }
     }
 
-    /// Whether some of them are no servers.
+    /// Whether some of them are clients.
     pub(super) fn has_client(&self, further: Further) -> bool {
         match further.crowd() {
             Some(crowd) => self.crowds[crowd].clients > 0,
@@ -139,7 +139,7 @@ impl Announcers {
         self.list(further).map(|place| self.places[place].member())
     }
 
-    /// Adds a member, whose list begins at `first`. `false` when it is there.
+    /// Adds a member, whose list begins at `first`. `false` when it is a further announcer already.
     pub(super) fn add(
         &mut self,
         further: &mut Further,
@@ -180,7 +180,7 @@ impl Announcers {
         true
     }
 
-    /// Takes out a member, whose list begins at `first`. `false` when it is not there.
+    /// Removes a member, whose list begins at `first`. `false` when it is no further announcer.
     pub(super) fn remove(
         &mut self,
         further: &mut Further,
@@ -216,7 +216,7 @@ impl Announcers {
             if newer == NONE {
                 crowd.newest = older;
             }
-            // Far below where it began, or one announcer more and fewer would cost this each time.
+            // Far below `FEW`, or a single announcer that comes and goes would cost this each time.
             if crowd.count < FEW / 2 {
                 self.scatter(further, number);
             }
@@ -227,12 +227,12 @@ impl Announcers {
         true
     }
 
-    /// The route of a place, which a member's list begins with.
+    /// The route of the place with which a member's list begins.
     pub(super) fn route_of(&self, place: u32) -> u32 {
         self.places[place].route
     }
 
-    /// Gives a route that few announced a crowd.
+    /// Makes a crowd for a route that had few announcers.
     fn crowd(&mut self, further: &mut Further) {
         let mut crowd = Crowd { oldest: further.0, newest: NONE, count: 0, clients: 0 };
         let mut place = crowd.oldest;
@@ -247,7 +247,7 @@ impl Announcers {
         *further = Further(self.crowds.insert(crowd) | FLAG);
     }
 
-    /// Takes the crowd of a route away that few announce by now.
+    /// Removes the crowd of a route that has few announcers by now.
     fn scatter(&mut self, further: &mut Further, crowd: u32) {
         *further = Further(self.crowds[crowd].oldest);
         self.crowds.remove(crowd);
@@ -294,7 +294,7 @@ impl Announcers {
 mod tests {
     use super::*;
 
-    /// In the order of `joining`, then of `leaving`, members announce route 7 and no longer.
+    /// Members announce route 7 in the order of `joining`, then withdraw it in the order of `leaving`.
     fn come_and_go(joining: &[u32], leaving: &[u32]) {
         let mut announcers = Announcers::new(RandomState::with_seeds(1, 2, 3, 4));
         let mut lists = vec![NONE; joining.len()];

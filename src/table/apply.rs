@@ -10,17 +10,17 @@ use super::vnet::{UpdateOutcome, Vnet};
 use crate::policy::Terms;
 use crate::wire::{Action, Destination, NextHop};
 
-/// What several of them did to the announcer's own routes.
+/// The effects of several updates on the announcer's own routes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Applied {
-    /// By how many it announces more.
+    /// The number of routes that it announces more; below 0: fewer.
     pub(crate) change: i64,
-    /// Those that changed nothing; see [`UpdateOutcome::Ignored`].
+    /// The number of updates that changed nothing; see [`UpdateOutcome::Ignored`].
     pub(crate) ignored: u64,
 }
 
 impl Vnet {
-    /// Announcements and withdrawals by a member, in order. `terms` are what a policy requires of it here.
+    /// Applies announcements and withdrawals of a member, in order. `terms` are the policy's requirements for it here.
     pub(crate) fn update_all(
         &mut self,
         member: u32,
@@ -46,7 +46,7 @@ impl Vnet {
         applied
     }
 
-    /// One alone.
+    /// Applies one update alone.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn update(
         &mut self,
@@ -63,7 +63,7 @@ impl Vnet {
         }
     }
 
-    /// One of them. Nothing is freed between the lookup and this, but the route may have come
+    /// Applies one of them. Nothing is freed between the lookup and this, but the route may have come
     /// meanwhile.
     #[inline(never)]
     pub(super) fn update_found(

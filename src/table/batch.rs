@@ -17,10 +17,10 @@ use crate::ids::{Moment, PeerId};
 use crate::policy::Echo;
 use crate::wire::{Action, Destination, NextHop, NextHopType, UpdateEncoder, Vni};
 
-/// About the length of a frame, in bytes: what room is made for.
+/// About the length of a frame, in bytes; buffers are made for this length.
 pub(super) const FRAME: usize = 48;
 
-/// Which kind of peer a batch is for; see [`View::has_client`].
+/// The kind of peer that a batch is for; see [`View::has_client`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Audience {
     Clients,
@@ -32,50 +32,51 @@ pub(crate) enum Audience {
 impl Audience {
     pub(crate) const ALL: [Self; 3] = [Self::Clients, Self::Servers, Self::Choosers];
 
-    /// As an index into something for each.
+    /// The index in an array with one value for each audience.
     #[inline]
     pub(super) fn index(self) -> usize {
         self as usize
     }
 }
 
-/// Where one peer's bytes differ from the shared ones, or are about it. Offsets are into the shared bytes.
+/// A difference between one peer's bytes and the shared ones, or a part about its own route. Offsets are into the
+/// shared bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Cut {
-    /// These are about the peer's own route.
+    /// Bytes about the peer's own route, which it does not get.
     Skip(Range<u32>, Tally),
-    /// These are about the peer's own route, and it gets them nevertheless.
+    /// Bytes about the peer's own route, which it gets nevertheless.
     Keep(Range<u32>),
-    /// Only this peer gets these: a range of the private bytes, to go before offset `at`.
+    /// Bytes that only this peer gets: a range of the private bytes, to go before offset `at`.
     Insert { at: u32, private: Range<u32>, tally: Tally },
 }
 
-/// Updates of one VNI, encoded. Immutable; shared by reference within and between shards.
+/// Encoded updates of one VNI. Immutable; shared by reference within and between shards.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) vni: Vni,
-    /// The journal position as of which a subscriber is brought on. Meaningless in a batch that
+    /// The journal position from which the batch brings a subscriber on. Meaningless in a batch that
     /// answers one peer's catch-up.
     pub(crate) start: u64,
-    /// The newest earlier change of any destination in here: a subscriber that has not been sent
+    /// The newest earlier change of any destination in the batch: a subscriber that has not been sent
     /// everything up to and including that position is owed the two changes as one.
     pub(crate) latest_prev: Option<u64>,
     /// When the first of its updates was received. Meaningless like `start`.
     pub(crate) received: Moment,
-    /// What nearly everybody gets.
+    /// The updates in the shared bytes.
     pub(crate) tally: Tally,
     bytes: Bytes,
     private: Bytes,
     /// Sorted by peer, then by offset.
     cuts: Vec<(PeerId, Cut)>,
-    /// Of a batch for clients: a server announces one of these routes, or did, so servers get something else.
+    /// In a batch for clients: a server announces one of these routes, or did, so servers get another batch.
     is_of_servers: bool,
-    /// Of a batch for clients: those that receive one next hop of each destination get something else.
+    /// In a batch for clients: clients that receive one next hop of each destination get another batch.
     is_of_choice: bool,
 }
 
 impl Batch {
-    /// The same for another audience, of a batch for clients, unless that gets something else.
+    /// This batch for clients, as a batch for another audience; `None` if that audience gets another batch.
     pub(super) fn for_audience(self: &Arc<Self>, audience: Audience) -> Option<Arc<Self>> {
         match audience {
             Audience::Clients => None,
@@ -84,7 +85,7 @@ impl Batch {
         }
     }
 
-    /// The same for servers, of a batch for clients, unless they get something else.
+    /// This batch for clients, as a batch for servers; `None` if servers get another batch.
     fn for_servers(&self) -> Option<Arc<Self>> {
         if self.is_of_servers || self.bytes.is_empty() {
             return None;
@@ -122,13 +123,13 @@ impl Batch {
         }
     }
 
-    /// Length of what nearly everybody gets.
+    /// The length of the shared bytes.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// What `peer` is owed, in order, and how many updates that are. One piece for everybody
-    /// without cuts; no copies.
+    /// Gives the bytes that `peer` is owed to `piece`, in order. Returns the number of their updates. A peer
+    /// without cuts gets one piece; no copies.
     pub(crate) fn for_each_piece(&self, peer: PeerId, mut piece: impl FnMut(Bytes)) -> Tally {
         let from = self.cuts.partition_point(|(p, _)| *p < peer);
         let mut at = 0;
@@ -163,7 +164,7 @@ impl Batch {
         tally
     }
 
-    /// What nearly everybody gets.
+    /// The shared bytes, which nearly all peers get.
     pub(crate) fn bytes(&self) -> &Bytes {
         &self.bytes
     }
@@ -191,15 +192,15 @@ pub(crate) struct BatchBuilder {
     has_server: bool,
     /// Whether one of the destinations has several STANDARD routes, or had.
     has_choice: bool,
-    /// The end of the bytes, if it is about one peer's own routes.
+    /// The last part of the bytes, if it is about one peer's own routes.
     own: Option<Own>,
 }
 
-/// What is about one peer's own routes, from an offset on, with what there was before it.
+/// A part about one peer's own routes, from offset `start` to the end, with the tally before it.
 #[derive(Debug)]
 struct Own {
     peer: PeerId,
-    /// Whether the peer gets it nevertheless.
+    /// Whether the peer gets this part nevertheless.
     is_kept: bool,
     start: usize,
     tally: Tally,
@@ -226,7 +227,7 @@ impl Change<'_> {
     }
 }
 
-/// What has a builder that can take another message.
+/// A source of a builder that can take another message.
 pub(super) trait Sink {
     fn builder(&mut self) -> &mut BatchBuilder;
 }
@@ -253,12 +254,12 @@ impl BatchBuilder {
         }
     }
 
-    /// Whom it is for.
+    /// The audience of the batch.
     pub(super) fn audience(&self) -> Audience {
         self.audience
     }
 
-    /// What is encoded next is of a destination with several STANDARD routes.
+    /// Notes that a destination with several STANDARD routes is encoded next.
     pub(super) fn note_choice(&mut self) {
         self.has_choice = true;
     }
@@ -268,8 +269,8 @@ impl BatchBuilder {
         self.bytes.len() + self.private.len()
     }
 
-    /// Encodes the withdrawals that a change means: everybody's when the last announcer left, one
-    /// peer's when that peer has become the only announcer. `announcer` tells of a member.
+    /// Encodes the withdrawals that a change means: a withdrawal for all when the last announcer left, and for one
+    /// peer when that peer has become the only announcer. `announcer` gives the peer of a member.
     #[inline]
     pub(crate) fn withdraw(&mut self, change: &Change<'_>, announcer: impl Fn(u32) -> Announcer) {
         let (before, after) = (change.before.plain(), change.after.plain());
@@ -282,7 +283,7 @@ impl BatchBuilder {
             _ if before == after || !before.is_announced() => {}
             Audience::Clients | Audience::Choosers => {
                 self.has_server |= is_of_server(before) || is_of_server(after);
-                // Peers, not members: one that left and came back is another member.
+                // Compare peers, not members: a peer that left and came back is another member.
                 let was = before.sole_member().map(&announcer);
                 if !after.is_announced() {
                     self.common(Action::Remove, change, was);
@@ -296,8 +297,8 @@ impl BatchBuilder {
         }
     }
 
-    /// Encodes the announcements that a change means: everybody's when the first announcer came,
-    /// one peer's when that peer is no longer the only announcer.
+    /// Encodes the announcements that a change means: an announcement for all when the first announcer came, and for
+    /// one peer when that peer is no longer the only announcer.
     #[inline]
     pub(crate) fn announce(&mut self, change: &Change<'_>, announcer: impl Fn(u32) -> Announcer) {
         let (before, after) = (change.before.plain(), change.after.plain());
@@ -323,8 +324,8 @@ impl BatchBuilder {
         }
     }
 
-    /// Encodes the change of a route that only one peer announces, before or after it, if that is no
-    /// default route and has a plain next hop over IPv6. The announcer is told with whether it is no server.
+    /// Encodes the change of a route that only one peer announces, before or after it. The route must be no
+    /// default route and have a plain next hop over IPv6. The announcer comes with whether it is a client.
     #[inline]
     pub(crate) fn usual(
         &mut self,
@@ -350,7 +351,7 @@ impl BatchBuilder {
         self.tally += Tally::one(action);
     }
 
-    /// Encodes a route for everybody but some.
+    /// Encodes a route for all peers but some.
     pub(super) fn choice(
         &mut self,
         action: Action,
@@ -381,7 +382,7 @@ impl BatchBuilder {
         self.cuts.push((peer, Cut::Insert { at: offset(&self.bytes), private, tally }));
     }
 
-    /// What is encoded next is about a peer's own route.
+    /// Notes that an update about a peer's own route is encoded next.
     #[inline]
     fn begin_own(&mut self, own: Option<Announcer>, action: Action, kind: NextHopType) {
         let own = own.map(|Announcer { peer, echo }| (peer, echo.returns(action, kind)));
@@ -424,12 +425,12 @@ impl BatchBuilder {
     }
 }
 
-/// Whether a route of this view is announced, and by no client: servers do not have it, and clients do.
+/// Whether a route of this view is announced by servers alone: servers do not receive it, and clients do.
 fn is_of_server(view: View) -> bool {
     view.is_announced() && !view.has_client()
 }
 
-/// The end of a buffer as an offset. Batches are bounded to a few hundred kilobytes.
+/// The length of a buffer as an offset. Batches are bounded to a few hundred kilobytes.
 fn offset(frames: &Frames) -> u32 {
     to_u32(frames.len())
 }

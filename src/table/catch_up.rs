@@ -36,7 +36,7 @@ use crate::policy::Echo;
 use crate::wire::Vni;
 
 impl Vnet {
-    /// A cursor that is in no other subscriber's state. `rest` holds messages for its subscriber alone, of
+    /// A cursor that no other subscriber shares. `rest` holds messages for its subscriber alone, of
     /// one chunk each.
     pub(super) fn cursor_of(
         &mut self,
@@ -54,7 +54,7 @@ impl Vnet {
         Cursor { key, synced, walked, horizons, dumped, rest }
     }
 
-    /// The next chunk of about `limit` bytes for a subscriber that is behind; `None` when it is not.
+    /// The next chunk of about `limit` bytes for a subscriber that is behind; `None` for another subscriber.
     pub(crate) fn chunk(
         &mut self,
         peer: PeerId,
@@ -67,8 +67,8 @@ impl Vnet {
         let entry = &mut self.members[member];
         let shard = entry.origin.shard;
         let audience = entry.origin.audience();
-        // A remembered chunk may be older than a subscription. What a member announced between the two is of the table
-        // that answers its SUBSCRIBE, and would come to it as a later change, which such a member is not sent.
+        // A remembered chunk may be older than a subscription. A route that the member announced in between belongs to
+        // the dump of its SUBSCRIBE, but would come as a later change, which such a member is not sent.
         let needs_new = entry.origin.selection.echo == Echo::Dump && entry.routes > 0;
         let Subscription::Behind(cursor) = &mut entry.subscription else { return None };
         let is_old = needs_new && cursor.dumped == 0;
@@ -101,8 +101,8 @@ impl Vnet {
         Some((shard, chunk))
     }
 
-    /// Moves a cursor on and encodes what that means. The open batch is sealed, so the journal's
-    /// head is what subscribers in sync know.
+    /// Moves a cursor on and encodes the difference. The open batch is sealed, so subscribers in sync know the changes
+    /// up to the journal's head.
     fn advance(&self, cursor: &mut Cursor, audience: Audience, limit: usize) -> Chunk {
         if let Some(rest) = cursor.rest.take() {
             cursor.rest.clone_from(&rest.next);
@@ -136,7 +136,7 @@ impl Vnet {
         Chunk { batch, end_of_table: false, in_sync: false }
     }
 
-    /// Sends what changed, destination by destination, until the head or the limit.
+    /// Sends changes, destination by destination, up to the head or the limit.
     fn walk(&self, cursor: &mut Cursor, parts: &mut Parts) {
         let (first, head) = (cursor.walked, self.journal.head());
         let is_choosing = parts.audience == Audience::Choosers;
@@ -151,7 +151,7 @@ impl Vnet {
             looked += 1;
             let prev = self.journal.prev(at);
             if prev.is_some_and(|prev| prev >= first) {
-                continue; // went with an earlier change in this very chunk
+                continue; // an earlier change in this chunk includes it
             }
             let known = cursor.horizon(prev);
             let mut next = Some(at);
@@ -159,7 +159,7 @@ impl Vnet {
             while let Some(at) = next {
                 if at >= known {
                     let entry = self.journal.at(at);
-                    // Who receives one next hop may have another one by a change of a route that is yet to come.
+                    // A subscriber with one next hop may get another one by a change of a route not yet dumped.
                     if is_choosing || is_dumped(self, cursor.dumped, entry.route) {
                         group.push((entry.route, entry.before));
                     }
@@ -188,7 +188,7 @@ impl Vnet {
         }
     }
 
-    /// Sends further routes as they are now.
+    /// Sends further routes in their present state.
     fn dump(&self, cursor: &mut Cursor, builder: &mut BatchBuilder, limit: usize) {
         let is_choosing = builder.audience() == Audience::Choosers;
         let mut chosen = AHashMap::with_hasher(self.members.hasher());
@@ -211,7 +211,7 @@ impl Vnet {
         while cursor.dumped < last && (builder.len() < limit || cursor.dumped == first) {
             let route = cursor.dumped;
             cursor.dumped += 1;
-            // A free place, or a tombstone.
+            // The place may be free, or hold a tombstone.
             let is_announced = self.routes.at(route).is_some_and(Entry::is_announced);
             if is_announced && !self.routes.is_first(route) {
                 send(builder, route);
@@ -222,7 +222,7 @@ impl Vnet {
         }
     }
 
-    /// Sends a route as it is now.
+    /// Sends a route in its present state.
     pub(super) fn dump_route(&self, builder: &mut BatchBuilder, route: u32) {
         builder.announce(&self.change(route, View::NOBODY), |member| {
             let Announcer { peer, echo } = self.announcer(member);
@@ -231,9 +231,9 @@ impl Vnet {
     }
 }
 
-/// A chunk that is being encoded, and what no longer fits into it.
+/// A chunk that is being encoded, and the batches that no longer fit into it.
 struct Parts {
-    /// The chunk, if it is full, and those that follow.
+    /// The chunk, if it is full, and the batches that follow.
     full: Vec<Arc<Batch>>,
     builder: BatchBuilder,
     vni: Vni,
@@ -269,7 +269,7 @@ pub(super) fn is_dumped(vnet: &Vnet, dumped: u32, route: u32) -> bool {
     dumped == NONE || route < dumped || (dumped > 0 && vnet.routes.is_first(route))
 }
 
-/// Leaves the oldest entry of each route: it says what the subscriber knows of it.
+/// Keeps the oldest entry of each route, which holds the view that the subscriber knows.
 fn keep_first_of_each(group: &mut Vec<(u32, View)>) {
     match group.len() {
         0 | 1 => {}

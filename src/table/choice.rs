@@ -19,19 +19,19 @@ use super::view::View;
 use super::vnet::Vnet;
 use crate::wire::NextHopType;
 
-/// What orders the routes of a destination; the lowest is chosen.
+/// The order of a destination's routes; the lowest is chosen.
 pub(super) type Rank = (IpAddr, u32);
 
-/// Places of preferred routes; `None` without any.
+/// The places of preferred routes; `None` if there are none.
 pub(super) type Preferred = Option<Box<AHashSet<u32>>>;
 
 impl Vnet {
-    /// Whether a route is one of those of which subscribers may want one alone.
+    /// Whether a route is a STANDARD route: subscribers may want only one of these.
     pub(super) fn is_standard(&self, route: u32) -> bool {
         self.routes.next_hop_of(route).kind() == NextHopType::Standard
     }
 
-    /// Where a route is in the order of its destination's.
+    /// A route's rank among the routes of its destination.
     pub(super) fn rank(&self, route: u32) -> Rank {
         let hop = self.routes.next_hop_of(route);
         (hop.address(), hop.target_vni())
@@ -47,13 +47,13 @@ impl Vnet {
         candidates.min_by_key(|&other| (!self.is_preferred(other), self.rank(other)))
     }
 
-    /// Whether a route is its destination's chosen one although another may have a lower address.
+    /// Whether a route stays its destination's chosen route although another may have a lower address.
     pub(super) fn is_preferred(&self, route: u32) -> bool {
         self.preferred.as_ref().is_some_and(|preferred| preferred.contains(&route))
     }
 
-    /// A route's view changes, and that of the chosen route of its destination with it, if that becomes the preferred
-    /// one.
+    /// Handles a change of a route's view. If the chosen route of its destination becomes the preferred one by it, the
+    /// view of that route changes, too.
     pub(super) fn choose(&mut self, route: u32, before: View, after: View) {
         if !after.is_announced() {
             return self.prefer_no_longer(route);
@@ -86,8 +86,8 @@ impl Vnet {
         }
     }
 
-    /// A route is about to be freed. A destination's last route needs no preference, and a route alone could be withdrawn
-    /// without a look at it (see `usual`).
+    /// A route is about to be freed. If one route of its destination remains, that route needs no preference any more,
+    /// and a lone route could be withdrawn without a look at its preference (see `usual`).
     pub(super) fn forget_beside(&mut self, route: u32) {
         if self.preferred.is_none() {
             return;
@@ -99,7 +99,7 @@ impl Vnet {
         }
     }
 
-    /// Forgets all preferences when nobody is left who could notice.
+    /// Forgets all preferences when no subscriber is left that wants one next hop.
     pub(super) fn forget_preferences(&mut self) {
         if self.preferred.is_some() && !self.members.has_choosers() {
             self.preferred = None;

@@ -7,21 +7,21 @@ use super::batch::{Audience, Batch};
 use super::cursor::{Cursor, CursorKey};
 use crate::ids::Moment;
 
-/// For how long a chunk is remembered for others in the same state.
+/// For how long a chunk is remembered for other subscribers in the same state.
 const CACHED_FOR: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// Something for a subscriber that is behind.
+/// A step for a subscriber that is behind.
 #[derive(Clone, Debug)]
 pub(crate) struct Chunk {
-    /// `None` when everything pending cancelled out.
+    /// `None` when all pending changes cancelled out.
     pub(crate) batch: Option<Arc<Batch>>,
-    /// The dump that answers a SUBSCRIBE is complete with this.
+    /// Whether it completes the dump that answers a SUBSCRIBE.
     pub(crate) end_of_table: bool,
-    /// From here on the subscriber gets sealed batches.
+    /// Whether the subscriber gets sealed batches from here on.
     pub(crate) in_sync: bool,
 }
 
-/// Chunks that others in the same state can have as they are.
+/// Chunks that other subscribers in the same state can have as they are.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     chunks: VecDeque<Cached>,
@@ -43,7 +43,7 @@ impl Cache {
         self.chunks.iter().filter_map(|cached| cached.next.needs()).min()
     }
 
-    /// What those know who got the remembered chunks.
+    /// The cursors of the subscribers that got the remembered chunks.
     pub(super) fn cursors(&self) -> impl Iterator<Item = &Cursor> {
         self.chunks.iter().map(|cached| &cached.next)
     }
@@ -52,17 +52,17 @@ impl Cache {
         self.chunks.is_empty()
     }
 
-    /// Forgets first chunks of dumps: those begin with the default routes, which have changed.
+    /// Forgets first chunks of dumps: they begin with the default routes, which have changed.
     pub(crate) fn forget_first(&mut self) {
         self.chunks.retain(|cached| cached.key != CursorKey::Join);
     }
 
-    /// Forgets all: they say of a route by which connection it is announced, and that has changed.
+    /// Forgets all chunks: they depend on announcers' connections and on preferences, and these have changed.
     pub(super) fn forget_all(&mut self) {
         self.chunks.clear();
     }
 
-    /// Forgets chunks that nobody is likely to ask for any more.
+    /// Forgets chunks that subscribers are unlikely to ask for.
     pub(crate) fn expire(&mut self, now: Moment) {
         while self.chunks.front().is_some_and(|cached| now.since(cached.built) > CACHED_FOR) {
             self.chunks.pop_front();

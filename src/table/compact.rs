@@ -14,24 +14,24 @@ use super::member::Subscription;
 use super::retention::Pass;
 use super::vnet::Vnet;
 
-/// Changes of other routes of a destination that are passed over in search of the same route's. What is
-/// not found stays.
+/// The number of changes of other routes of a destination that are passed in search of a change of the same route. An
+/// earlier change that is not found stays.
 const LINKS_MAX: usize = 32;
 
-/// Entries that a portion may look at for each of its own, on average.
+/// The number of entries that a portion may look at for each of its own entries, on average.
 const LOOKS: usize = 4;
 
-/// What a portion of a pass must know of those who hold positions.
+/// The positions that cursors hold, as far as a portion of a pass needs them.
 struct Marks {
-    /// Those in the portion, ascending, and the last before it.
+    /// The positions in the portion, ascending, after the last one before the portion.
     positions: Vec<u64>,
-    /// Parts that cursors have walked: there every entry must stay whose view came back, because it tells
+    /// Parts that cursors have walked. An entry there stays even if its route's view came back, because it tells
     /// when its destination was sent.
     walked: Vec<(u64, u64)>,
 }
 
 impl Marks {
-    /// The newest of them that is not beyond a position of the portion.
+    /// The newest held position that is not beyond a position of the portion.
     fn before(&self, position: u64) -> u64 {
         let next = self.positions.partition_point(|mark| *mark <= position);
         next.checked_sub(1).map_or(0, |last| self.positions[last])
@@ -44,7 +44,7 @@ impl Marks {
 }
 
 impl Vnet {
-    /// Begins a pass over the entries of which nothing but cursors holds positions, if it is time to.
+    /// Begins a pass over the entries to which only cursors refer, if it is time to.
     pub(super) fn begin_compaction(&mut self) {
         if self.journal.len() > self.retention.compact_at
             && self.retention.pass.is_none()
@@ -55,13 +55,13 @@ impl Vnet {
         }
     }
 
-    /// Goes on with a pass over so many entries, or fewer if there is much to look at for each.
+    /// Goes on with a pass over `most` entries, or fewer if each costs many looks.
     pub(super) fn compact(&mut self, most: usize) {
         let Some(Pass { at, end }) = self.retention.pass else { return };
         let first = self.journal.next_held(at).filter(|&first| first < end);
         let Some(first) = first.filter(|_| !self.members.behind().is_empty()) else {
             self.retention.pass = None;
-            // Without what came during the pass: that has not been coalesced.
+            // Entries that came during the pass do not count: they have not been coalesced.
             let news = usize::try_from(self.journal.head().saturating_sub(end)).unwrap_or(0);
             let kept = self.journal.len().saturating_sub(news);
             self.retention.compact_at = self.bounds.compact_at.max(2 * kept);
@@ -83,7 +83,7 @@ impl Vnet {
         self.retention.pass = Some(Pass { at, end });
     }
 
-    /// Lets an entry speak for those before it. Returns how many were looked at in vain, and one.
+    /// Merges earlier changes of the same route into an entry. Returns 1, and 1 more for each entry passed in vain.
     fn compact_one(&mut self, at: u64, marks: &Marks) -> usize {
         let mut cost = 1;
         let entry = self.journal.at(at);
@@ -128,7 +128,7 @@ impl Vnet {
         cost
     }
 
-    /// The positions from `first` to `last` that a cursor knows the view of, and the last one before.
+    /// The positions from `first` to `last` that cursors hold, and the last one before `first`.
     fn marks(&self, first: u64, last: u64) -> Marks {
         let (mut positions, mut walked, mut before) = (Vec::new(), Vec::new(), 0);
         let members = self.members.behind().iter().map(|&member| &self.members[member]);

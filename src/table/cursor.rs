@@ -7,32 +7,32 @@ use smallvec::SmallVec;
 use super::batch::Batch;
 use super::slab::NONE;
 
-/// What states can be the same for two subscribers.
+/// The state of a cursor, if two subscribers can share it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum CursorKey {
-    /// Knows nothing yet.
+    /// It knows nothing yet.
     Join,
-    /// Knows the view as of a position.
+    /// It knows the view as of a position.
     At(u64),
-    /// What chunk number so-and-so left behind.
+    /// Its state after the chunk with this number.
     After(u64),
 }
 
-/// What a subscriber that is behind knows. See the module's documentation.
+/// The knowledge of a subscriber that is behind. See the module's documentation.
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor {
     pub(super) key: CursorKey,
     pub(super) synced: u64,
     pub(super) walked: u64,
-    /// End of a walked part, and the head when it was walked; ascending.
+    /// The end of each walked part, and the head when it was walked; ascending.
     pub(super) horizons: SmallVec<[(u64, u64); 2]>,
     /// Places below this have been dumped; 0: not even the default routes; `NONE`: all.
     pub(super) dumped: u32,
-    /// What it has been brought past and is yet to be sent: of one destination with many next hops.
+    /// Parts that are still to be sent, of a destination with many next hops that the cursor has passed.
     pub(super) rest: Option<Arc<Rest>>,
 }
 
-/// Encoded parts of a destination, in order. Those in the same state share them.
+/// Encoded parts of a destination, in order. Cursors in the same state share them.
 #[derive(Debug)]
 pub(super) struct Rest {
     pub(super) batch: Arc<Batch>,
@@ -40,7 +40,7 @@ pub(super) struct Rest {
 }
 
 impl Cursor {
-    /// Knows nothing.
+    /// A cursor that knows nothing.
     pub(crate) fn join() -> Self {
         Self {
             key: CursorKey::Join,
@@ -52,7 +52,7 @@ impl Cursor {
         }
     }
 
-    /// Knows the view as of `position`.
+    /// A cursor that knows the view as of `position`.
     pub(crate) fn at(position: u64) -> Self {
         Self {
             key: CursorKey::At(position),
@@ -64,7 +64,7 @@ impl Cursor {
         }
     }
 
-    /// As of which position it knows the view, but for what it has walked.
+    /// The position as of which it knows the view, not counting its walked parts.
     pub(super) fn synced(&self) -> u64 {
         self.synced
     }
@@ -74,25 +74,25 @@ impl Cursor {
         self.horizons.iter().copied()
     }
 
-    /// What it has been brought past and is yet to be sent, in order.
+    /// The parts that it has passed and that are still to be sent, in order.
     pub(super) fn rest(&self) -> impl Iterator<Item = &Batch> {
         let rest = std::iter::successors(self.rest.as_ref(), |rest| rest.next.as_ref());
         rest.map(|rest| &*rest.batch)
     }
 
-    /// Whether it knows the view as of a position and nothing has been asked for since.
+    /// Whether it knows the view as of a position and no chunk has been asked for since.
     pub(super) fn is_fresh(&self) -> bool {
         matches!(self.key, CursorKey::At(_))
     }
 
-    /// Makes a fresh cursor one that knows the view as of an earlier position, if that is earlier.
+    /// Moves a fresh cursor back to an earlier position, if that is earlier.
     pub(super) fn lower(&mut self, position: u64) {
         if position < self.synced {
             *self = Self::at(position);
         }
     }
 
-    /// Whether it has been sent what it has been brought past, default routes and all others.
+    /// Whether all routes have been sent: default routes, all others, and the rest of a destination.
     pub(super) fn is_dumped(&self) -> bool {
         self.dumped == NONE && self.rest.is_none()
     }
@@ -102,7 +102,7 @@ impl Cursor {
         (self.dumped > 0).then_some(self.synced)
     }
 
-    /// Every position that it knows the view of, or has walked to.
+    /// Every position as of which it knows the view, or to which it has walked.
     pub(super) fn positions(&self, mut each: impl FnMut(u64)) {
         each(self.synced);
         each(self.walked);
@@ -117,7 +117,7 @@ impl Cursor {
         (self.synced < self.walked).then_some((self.synced, self.walked))
     }
 
-    /// As of which position the changes before `position` in its destination were sent.
+    /// The position as of which the subscriber knows a destination whose previous change was at `prev`.
     pub(super) fn horizon(&self, prev: Option<u64>) -> u64 {
         let Some(prev) = prev.filter(|&p| p >= self.synced) else {
             return self.synced;

@@ -9,22 +9,22 @@ use crate::wire::Digest;
 /// A slice of the routes of a VNI, or all of them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Sums {
-    /// All that somebody announces. A client is owed these without its own.
+    /// All announced routes. A client is owed these without its own.
     pub(crate) clients: Digest,
-    /// Those that somebody announces who is no server. A server is owed these.
+    /// The routes that a client announces. A server is owed these.
     pub(crate) servers: Digest,
-    /// Of each peer, those that nobody else announces.
+    /// For each peer, the routes that only this peer announces.
     pub(crate) own: HashMap<PeerId, Digest>,
-    /// The position of the next change: it moves with each.
+    /// The position of the next change: each change moves it.
     pub(crate) head: u64,
-    /// When the newest change came, as far as that is known.
+    /// When the newest change came, as far as the ages tell.
     pub(crate) changed: Option<Moment>,
-    /// Where to go on.
+    /// The place where the next slice begins; `None` after the last slice.
     pub(crate) next: Option<u32>,
 }
 
 impl Sums {
-    /// What a peer is owed.
+    /// The digest of the routes that a peer is owed.
     pub(crate) fn owed(&self, peer: PeerId, is_server: bool) -> Digest {
         if is_server {
             return self.servers;
@@ -33,7 +33,7 @@ impl Sums {
         self.clients.without(&own)
     }
 
-    /// Takes the next slice.
+    /// Adds the next slice.
     pub(crate) fn append(&mut self, slice: &Self) {
         self.clients = self.clients.with(&slice.clients);
         self.servers = self.servers.with(&slice.servers);
@@ -46,7 +46,7 @@ impl Sums {
 }
 
 impl Vnet {
-    /// The routes from a place on, among so many places.
+    /// The sums of the routes from a place on, among `places` places.
     pub(crate) fn sums(&self, now: Moment, from: u32, places: u32) -> Sums {
         let end = self.routes.end();
         let last = end.min(from.saturating_add(places.max(1)));

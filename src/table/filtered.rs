@@ -26,19 +26,19 @@ pub(crate) struct Notice {
 #[derive(Debug)]
 struct ByMember {
     routes: IndexMap<(Destination, NextHop), Refusal, RandomState>,
-    /// A bit for each reason that its shard has been told of.
+    /// A bit for each reason of which its shard has been told.
     told: u16,
 }
 
 /// A look at all routes of the VNI, after the policy or a member's class has changed.
 #[derive(Debug, Default)]
 pub(super) struct Review {
-    /// The place to go on at, where places ended when the review began, and how many are left. What came later was
-    /// judged as it came.
+    /// The place to go on at, the end of the places when the review began, and the number of places that are left.
+    /// Routes that came later were judged when they came.
     place: u32,
     end: u32,
     left: u32,
-    /// Members whose filtered routes are yet to be looked at, and how many of the first one's.
+    /// Members whose filtered routes are still to be looked at, and how many routes of the first member.
     members: VecDeque<u32>,
     at: Option<usize>,
 }
@@ -60,9 +60,9 @@ pub(super) struct Policing {
     hasher: RandomState,
     filtered: u64,
     notices: Vec<Notice>,
-    /// Routes that were refused, or let through with a warning, since this was taken last.
+    /// Refusals and warnings since the last call of [`Policing::take_tally`].
     tally: BTreeMap<Refusal, u64>,
-    /// Members of which a route was let in and found no room.
+    /// Members with a route that the policy let in and that found no room.
     lost: Vec<u32>,
     pub(super) review: Option<Review>,
 }
@@ -80,8 +80,8 @@ impl Policing {
         }
     }
 
-    /// Whether nothing would be missed without it: which peers have been told of what is noted by their shards as
-    /// well.
+    /// Whether it can be dropped: it also notes which reasons peers' shards have been told of, but the shards note
+    /// these as well.
     pub(super) fn is_idle(&self) -> bool {
         self.filtered == 0
             && self.lost.is_empty()
@@ -90,7 +90,7 @@ impl Policing {
             && self.review.is_none()
     }
 
-    /// Whether there is something to take.
+    /// Whether there are tallies, notices or lost routes to take.
     pub(super) fn has_news(&self) -> bool {
         !(self.tally.is_empty() && self.notices.is_empty() && self.lost.is_empty())
     }
@@ -100,7 +100,7 @@ impl Policing {
         self.filtered
     }
 
-    /// Keeps a route that is refused. `false` when it is kept already.
+    /// Keeps a refused route. `false` when it is kept already.
     pub(super) fn keep(
         &mut self,
         member: u32,
@@ -112,7 +112,7 @@ impl Policing {
         is_new
     }
 
-    /// Takes a route out. `false` when there is none.
+    /// Removes a route. `false` when there is none.
     pub(super) fn remove(&mut self, member: u32, route: &(Destination, NextHop)) -> bool {
         let Some(entry) = self.members.get_mut(&member) else { return false };
         let is_removed = entry.routes.swap_remove(route).is_some();
@@ -120,7 +120,7 @@ impl Policing {
         is_removed
     }
 
-    /// Forgets a member that has left, and returns how many routes of it were filtered.
+    /// Forgets a member that has left, and returns the number of its filtered routes.
     pub(super) fn forget(&mut self, member: u32) -> u32 {
         let Some(entry) = self.members.remove(&member) else { return 0 };
         let count = entry.routes.len();
@@ -128,8 +128,8 @@ impl Policing {
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
-    /// Counts a refusal or a warning. The shard of the peer's connection learns of the first one for each reason, and of
-    /// each one that closes the session: an earlier one for the same reason may have been a warning.
+    /// Counts a refusal or a warning. The shard of the peer's connection learns of the first for each reason, and of
+    /// each that closes the session: an earlier one for the same reason may have been a warning.
     pub(super) fn note(&mut self, member: u32, origin: Origin, refusal: Refusal, example: Example) {
         *self.tally.entry(refusal).or_default() += 1;
         let bit = 1 << (refusal.reason as u16);
@@ -148,12 +148,12 @@ impl Policing {
             .or_insert_with(|| ByMember { routes: IndexMap::with_hasher(hasher.clone()), told: 0 })
     }
 
-    /// A route of a member was let in and found no room.
+    /// Notes a route of a member that was let in and found no room.
     pub(super) fn lose(&mut self, member: u32) {
         self.lost.push(member);
     }
 
-    /// Members of which that happened.
+    /// Takes the members with such routes.
     pub(super) fn take_lost(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.lost)
     }
@@ -163,12 +163,12 @@ impl Policing {
         std::mem::take(&mut self.notices)
     }
 
-    /// What has been counted.
+    /// Takes the counts of refusals and warnings.
     pub(super) fn take_tally(&mut self) -> BTreeMap<Refusal, u64> {
         std::mem::take(&mut self.tally)
     }
 
-    /// All filtered routes, each with its member and why.
+    /// All filtered routes, each with its member and its refusal.
     pub(super) fn iter(
         &self,
     ) -> impl Iterator<Item = (u32, &(Destination, NextHop), Refusal)> + '_ {
@@ -177,8 +177,8 @@ impl Policing {
         })
     }
 
-    /// Filtered routes of one member, from behind the last `left` of them on towards the first: those that are yet to
-    /// come stay where they are when others are taken out. A route that moves may come twice.
+    /// Filtered routes of one member, from the last `left` of them backwards to the first: the routes still to
+    /// come stay where they are when others are removed. A route that moves may come twice.
     pub(super) fn of_member(
         &self,
         member: u32,
@@ -193,7 +193,7 @@ impl Policing {
         })
     }
 
-    /// Begins a review of so many places, or lets one that is under way go round once more.
+    /// Begins a review of this number of places, or lets a review that is under way go round once more.
     pub(super) fn begin_review(&mut self, places: u32) {
         let members = self.members.iter().filter(|(_, entry)| !entry.routes.is_empty());
         let members = members.map(|(member, _)| *member).collect();
@@ -201,8 +201,8 @@ impl Policing {
         self.review = Some(Review { place, end: places, left: places, members, at: None });
     }
 
-    /// The next filtered route that the review is to look at. Those behind it stay where they are when it is
-    /// taken out.
+    /// The next filtered route to review. The routes still to come stay where they are when this route is
+    /// removed.
     pub(super) fn next_filtered(&mut self) -> Option<(u32, (Destination, NextHop))> {
         let review = self.review.as_mut()?;
         loop {

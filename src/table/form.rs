@@ -25,7 +25,7 @@ enum Representation {
     Packed(Packed),
 }
 
-/// A VNI that is looked at; what is packed is unpacked for that.
+/// A VNI for a look; a packed VNI is unpacked for it.
 #[derive(Debug)]
 pub(crate) enum VnetRef<'a> {
     Open(&'a Vnet),
@@ -58,7 +58,7 @@ impl Table {
         self.vni
     }
 
-    /// The VNI for whatever may happen to it. Cost: a microsecond or two if it is packed.
+    /// The VNI for any change. Cost: a microsecond or two if it is packed.
     #[inline]
     pub(crate) fn open(&mut self) -> &mut Vnet {
         if let Representation::Packed(packed) = &self.representation {
@@ -71,7 +71,7 @@ impl Table {
         }
     }
 
-    /// The VNI, if it is open: nothing is under way in one that is not.
+    /// The VNI, if it is open: nothing is under way in a packed one.
     pub(crate) fn opened(&mut self) -> Option<&mut Vnet> {
         match &mut self.representation {
             Representation::Open(vnet) => Some(vnet),
@@ -79,7 +79,7 @@ impl Table {
         }
     }
 
-    /// The VNI, to look at more of it than this type tells. Costs what [`Table::open`] does.
+    /// The VNI, for facts that this type does not give itself. Costs the same as [`Table::open`].
     pub(crate) fn look(&self) -> VnetRef<'_> {
         match &self.representation {
             Representation::Open(vnet) => VnetRef::Open(vnet),
@@ -98,12 +98,12 @@ impl Table {
         }
     }
 
-    /// Whether it is packed and somebody takes part: there is nothing to forget.
+    /// Whether it is packed and a peer takes part: there is nothing to forget.
     pub(crate) fn rests(&self) -> bool {
         matches!(&self.representation, Representation::Packed(packed) if !packed.is_empty())
     }
 
-    /// Whether a peer has left and routes of it may still be here.
+    /// Whether a peer has left and its routes may still be here.
     pub(crate) fn has_left(&self, peer: PeerId) -> bool {
         match &self.representation {
             Representation::Open(vnet) => vnet.has_left(peer),
@@ -135,7 +135,7 @@ impl Table {
         }
     }
 
-    /// What of it counts against limits.
+    /// Its weight against limits.
     pub(crate) fn weight(&self) -> Weight {
         match &self.representation {
             Representation::Open(vnet) => vnet.weight(),
@@ -143,7 +143,7 @@ impl Table {
         }
     }
 
-    /// Changes that went with an earlier one of the open batch and have not been counted yet.
+    /// Changes that were merged into an earlier one of the open batch and have not been counted yet.
     pub(crate) fn coalesced(&self) -> u64 {
         match &self.representation {
             Representation::Open(vnet) => vnet.coalesced,

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::wire::{Action, Destination, FRAME_ROOM, NextHop, UpdateEncoder};
 
-/// So many zeros are made at a time: they are still in the nearest cache when they are overwritten.
+/// The number of zeros made at a time: they are still in the nearest cache when they are overwritten.
 const PIECE: usize = 1024;
 const _: () = assert!(PIECE >= FRAME_ROOM);
 
@@ -17,7 +17,7 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    /// Room for so many bytes of frames.
+    /// A buffer with room for frames of this many bytes.
     pub(super) fn with_room(bytes: usize) -> Self {
         Self { bytes: Vec::with_capacity(bytes + PIECE), len: 0 }
     }
@@ -40,7 +40,7 @@ impl Frames {
         self.write(|room| encoder.write(room, action, destination, next_hop));
     }
 
-    /// Appends the frame of an update of no default route, whose next hop is plain and over IPv6.
+    /// Appends the frame of an update of a route that is no default route and has a plain next hop over IPv6.
     #[inline]
     pub(super) fn push_usual(
         &mut self,
@@ -63,7 +63,7 @@ impl Frames {
         }
     }
 
-    /// The frames, and no zeros.
+    /// The frames, without the zeros behind them.
     pub(super) fn into_bytes(mut self) -> Bytes {
         self.bytes.truncate(self.len);
         self.bytes.into()

@@ -9,22 +9,22 @@ use super::vnet::Vnet;
 use crate::policy::Terms;
 use crate::wire::Action;
 
-/// What of a VNI counts against limits.
+/// The weight of a VNI against limits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Weight {
-    /// Routes that somebody announces.
+    /// Routes that at least one peer announces.
     pub(crate) routes: i64,
     /// Announcements: a route counts once for each peer that announces it, also one that a policy refuses.
     pub(crate) announcements: i64,
 }
 
-/// A count, for adding and taking away.
+/// A count as a signed number.
 #[inline]
 pub(crate) fn amount(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// What may still be added. What a withdrawal takes away may be added again.
+/// The amounts that may still be added. A withdrawal makes room again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Room {
     /// Routes, of all VNIs.
@@ -37,18 +37,18 @@ pub(crate) struct Room {
     pub(crate) peer: i64,
 }
 
-/// Announcements that were refused, by the limit that has been reached.
+/// The number of refused announcements, by the limit that has been reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct LimitHits {
-    /// That on routes in all VNIs.
+    /// The limit on routes in all VNIs.
     pub(crate) routes: u32,
-    /// That on memory.
+    /// The limit on memory.
     pub(crate) memory: u32,
-    /// That on VNIs.
+    /// The limit on VNIs.
     pub(crate) vnis: u32,
-    /// That on the routes of the VNI.
+    /// The limit on the routes of the VNI.
     pub(crate) vni: u32,
-    /// That on the routes of the peer.
+    /// The limit on the routes of the peer.
     pub(crate) peer: u32,
 }
 
@@ -61,7 +61,7 @@ impl LimitHits {
 }
 
 impl Room {
-    /// What is left of it when there are so many more.
+    /// The room that is left after so many more routes and announcements.
     fn less(self, routes: i64, announcements: i64) -> Self {
         Self {
             routes: self.routes.saturating_sub(routes),
@@ -71,7 +71,7 @@ impl Room {
         }
     }
 
-    /// Whether so many updates fit, whatever they are.
+    /// Whether there is room for so many updates of any kind.
     #[inline]
     pub(crate) fn fits(&self, updates: usize) -> bool {
         let Self { routes, announcements, vni, peer } = *self;
@@ -81,7 +81,7 @@ impl Room {
 }
 
 impl Vnet {
-    /// What of it counts against limits.
+    /// Its weight against limits.
     #[inline]
     pub(crate) fn weight(&self) -> Weight {
         let routes = amount(self.routes.announced());
@@ -90,8 +90,8 @@ impl Vnet {
         Weight { routes, announcements }
     }
 
-    /// Announcements and withdrawals by a member, in order, of which no announcement is carried out that there is
-    /// no room for. Repeated announcements need none. Costs a lookup for each more than [`Vnet::update_all`].
+    /// Applies announcements and withdrawals of a member, in order, but skips an announcement without
+    /// room. A repeated announcement needs no room. Costs one lookup per update more than [`Vnet::update_all`].
     pub(crate) fn update_within(
         &mut self,
         member: u32,
@@ -116,7 +116,7 @@ impl Vnet {
         (applied, hits)
     }
 
-    /// Where an update is counted that there is no room for; `None` when there is.
+    /// The counter of `hits` for an update without room; `None` when there is room.
     fn hindrance<'a>(
         &self,
         member: u32,

@@ -9,7 +9,7 @@ use crate::ids::{Kin, Moment, PeerId};
 /// Places of routes.
 pub(super) type Places = HashSet<u32, RandomState>;
 
-/// How long the routes of a peer that is gone are kept, and who may have them.
+/// How long the routes of a departed peer are kept, and which peer may take them over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Hold {
     pub(crate) kin: Kin,
@@ -23,7 +23,7 @@ pub(super) struct Held {
     pub(super) hold: Hold,
     /// Places of routes that it has announced since it came back; `None` while it is gone.
     pub(super) fresh: Option<Places>,
-    /// The next place to look at, and where to stop, once the time is over.
+    /// The next place to look at, and the place to stop at, once the time is over.
     pub(super) sweep: Option<(u32, u32)>,
 }
 
@@ -38,16 +38,16 @@ impl Held {
 #[derive(Debug, Default)]
 pub(super) struct Stale {
     pub(super) held: Vec<Held>,
-    /// By how much peers that are here announce less, for their shards.
+    /// The number of routes that a present peer announces less, for its shard.
     pub(super) lost: Vec<(PeerId, i64)>,
 }
 
-/// A peer has taken over what one before it had announced.
+/// The result when a peer has taken over the routes of its kin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Adopted {
-    /// Routes that it announces by that.
+    /// The number of routes that it announces by this.
     pub(crate) routes: u32,
-    /// Whether they were judged by other rights.
+    /// Whether the routes were judged by other rights.
     pub(crate) is_to_judge: bool,
 }
 

@@ -15,7 +15,7 @@ use crate::ids::{Moment, PeerId, ShardId};
 use crate::policy::{Echo, Refusal, Rights};
 use crate::wire::{Action, Destination, NextHop};
 
-/// Routes that one lookup, or one explanation, looks at.
+/// The number of routes that one lookup, or one explanation, looks at.
 pub(crate) const CHAIN_MAX: usize = 256;
 
 /// A slice of a listing: its rows, and the place where to go on if there is more.
@@ -25,7 +25,7 @@ pub(crate) struct Slice<T> {
     pub(crate) next: Option<u32>,
 }
 
-/// What a table counts for among its shard's holdings.
+/// The share of a table in its shard's occupancy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Size {
     pub(crate) routes: u64,
@@ -45,7 +45,7 @@ pub(crate) struct DeliveryFacts {
     pub(crate) filtered: Vec<FilteredFacts>,
 }
 
-/// What it knows about a route of that destination which the policy refuses.
+/// The facts that it knows about a route of that destination which the policy refuses.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct FilteredFacts {
     pub(crate) next_hop: NextHop,
@@ -54,20 +54,20 @@ pub(crate) struct FilteredFacts {
     pub(crate) refusal: Refusal,
 }
 
-/// What it knows about one route of that destination.
+/// The facts that it knows about one route of that destination.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct RouteFacts {
     pub(crate) next_hop: NextHop,
     pub(crate) announcers: Vec<PeerId>,
-    /// The peer announces it and nobody else does, and it does not come back to the peer.
+    /// Only this peer announces it, and the peer does not receive it back.
     pub(crate) is_only_own: bool,
-    /// The same, but it comes back to the peer in a dump.
+    /// The same, but the peer receives it back in a dump.
     pub(crate) is_only_in_dump: bool,
-    /// What the peer receives instead, if it receives one next hop of each destination and this is another.
+    /// The next hop that the peer receives instead, if it receives one next hop of each destination and not this one.
     pub(crate) instead: Option<NextHop>,
-    /// The peer is a server, and so are all that announce it.
+    /// The peer is a server, and only servers announce it.
     pub(crate) is_only_servers: bool,
-    /// The journal position of its newest change; `None` when that has been forgotten, since everybody has it.
+    /// The journal position of its newest change; `None` when the journal has forgotten that, since all peers have it.
     pub(crate) changed: Option<u64>,
     /// Its newest change is not sealed yet.
     pub(crate) is_gathering: bool,
@@ -76,7 +76,7 @@ pub(crate) struct RouteFacts {
 }
 
 impl Vnet {
-    /// How large the table is.
+    /// The size of the table.
     pub(crate) fn size(&self) -> Size {
         let routes = self.routes.announced() as u64;
         Size {
@@ -132,7 +132,7 @@ impl Vnet {
         })
     }
 
-    /// Routes from a place on that somebody announces: at most `rows`, among at most `places`.
+    /// Announced routes from a place on: at most `rows`, among at most `places`.
     pub(crate) fn list(
         &self,
         now: Moment,
@@ -169,7 +169,7 @@ impl Vnet {
         })
     }
 
-    /// Destinations from a place on that somebody announces: at most `rows` next hops and those of
+    /// Announced destinations from a place on: at most `rows` next hops and those of
     /// one destination more, among at most `places`.
     pub(crate) fn destinations(
         &self,
@@ -196,7 +196,7 @@ impl Vnet {
         Slice { rows: found, next: (place < end).then_some(place) }
     }
 
-    /// The routes of one destination, or of the longest that an address lies in.
+    /// The routes of one destination, or of the longest destination that contains an address.
     pub(crate) fn lookup(&self, now: Moment, what: Lookup) -> Vec<RouteInfo> {
         match what {
             Lookup::Exact(destination) => self.announced_at(now, &destination),
@@ -219,7 +219,7 @@ impl Vnet {
         }
     }
 
-    /// What there is to say about one peer and one destination, or one of its routes.
+    /// The facts about one peer and one destination, or one of its routes.
     pub(crate) fn delivery_facts(
         &self,
         peer: PeerId,
@@ -303,8 +303,8 @@ impl Vnet {
 
     /// The moment by which a route's newest change had come; `None` while it is not sealed.
     pub(super) fn changed_by(&self, place: u32) -> Option<Moment> {
-        // The stamp is the low half of a position before the head. A route that has not changed for
-        // 2^32 changes of others looks younger than it is.
+        // The stamp is the low half of a position before the head. A route that stays the same while others
+        // change 2^32 times looks younger than it is.
         self.ages.of(self.journal.stamped(self.routes.route(place).changed))
     }
 
@@ -329,7 +329,7 @@ impl Vnet {
     }
 }
 
-/// Looks at places from one on until there are enough rows, or enough were looked at.
+/// Looks at places from `from` on until there are enough rows, or enough places were looked at.
 pub(crate) fn slice<T>(
     from: u32,
     end: u32,

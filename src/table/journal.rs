@@ -20,11 +20,11 @@ use super::view::{ENDS, JournalEntry, View};
 pub(crate) struct Journal {
     base: u64,
     head: u64,
-    /// Entries held.
+    /// The number of entries held.
     len: usize,
-    /// The number of the first page: its positions are those that divided by [`JournalPage::POSITIONS`] give it.
+    /// The number of the first page. A position divided by [`JournalPage::POSITIONS`] gives the number of its page.
     first: u64,
-    /// Those that hold `base..head`; none when that is empty.
+    /// The pages that hold `base..head`; none when that range is empty.
     pages: VecDeque<JournalPage>,
 }
 
@@ -44,7 +44,7 @@ impl Journal {
         self.head
     }
 
-    /// Entries held.
+    /// The number of entries held.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -64,15 +64,15 @@ impl Journal {
         self.pages.get(self.page(position))?.get(JournalPage::offset(position))
     }
 
-    /// The entries from a position on whose positions follow each other, as far as they are in one piece of
-    /// memory; none if there is none at this position, or for a page of which most is gone.
+    /// The entries at `position` and the following positions, as far as they are in one piece of
+    /// memory; none if there is no entry at `position`, or if most of its page is gone.
     #[inline]
     pub(crate) fn run(&self, position: u64) -> &[JournalEntry] {
         let page = self.pages.get(self.page(position));
         page.map_or(&[], |page| page.run(JournalPage::offset(position)))
     }
 
-    /// The first position from one on that has an entry.
+    /// The first position from `position` on that has an entry.
     pub(crate) fn next_held(&self, position: u64) -> Option<u64> {
         let from = position.max(self.base);
         let first = self.page(from);
@@ -114,9 +114,9 @@ impl Journal {
         position
     }
 
-    /// Appends a change of a route that is its destination's only one and whose newest change had this
-    /// stamp. Returns that change's position, if it is held. `None`, and nothing is appended, when it is
-    /// not before `open`.
+    /// Appends a change of a route that is its destination's only one and whose newest change had this stamp. Returns
+    /// the position of that earlier change, if it is held. If that is in the open batch (`open` or later), returns
+    /// `None` and appends nothing.
     #[inline]
     pub(crate) fn push_lone(
         &mut self,
@@ -144,7 +144,7 @@ impl Journal {
                 None => last = None,
             }
         }
-        // From nobody to somebody, until it is said otherwise.
+        // The route was not announced and now is, unless `set_ends` says otherwise later.
         let next = if before.is_announced() { ENDS } else { 0 };
         self.push_entry(JournalEntry { route, before, prev, next });
         Some(last)
@@ -172,7 +172,7 @@ impl Journal {
         }
     }
 
-    /// Takes an entry out, which must be held, and links its neighbours of the same destination.
+    /// Removes an entry, which must be held, and links its neighbours of the same destination.
     pub(crate) fn remove(&mut self, position: u64) {
         let (prev, next) = (self.prev(position), self.next(position));
         let between = prev.zip(next).map_or(0, |(prev, next)| distance(prev, next));
@@ -189,19 +189,19 @@ impl Journal {
         self.len -= 1;
     }
 
-    /// Says of an entry what its route's view was before.
+    /// Sets the earlier view of an entry's route.
     pub(crate) fn set_before(&mut self, position: u64, before: View) {
         self.edit(position, |entry| entry.before = before);
     }
 
-    /// Says of an entry that its route may have changed once more.
+    /// Notes in an entry that its route may have changed once more.
     pub(crate) fn set_ends(&mut self, position: u64) {
         self.edit(position, |entry| entry.next |= ENDS);
     }
 
-    /// Drops up to `most` of the oldest entries before `end`, and the positions before them. Appends each to
-    /// `ending` of whose route it may be the last word while nobody announces that: its position and the
-    /// route. Cost: a look at each entry, one page after the other.
+    /// Drops up to `most` of the oldest entries before `end`, and the positions before them. If an entry may be the
+    /// last of a withdrawn route, its position and the route are appended to `ending`. Cost: a look at each entry, one
+    /// page after the other.
     pub(crate) fn forget(&mut self, end: u64, most: usize, ending: &mut Vec<(u64, u32)>) {
         let end = end.min(self.head);
         let mut left = most;
@@ -233,18 +233,18 @@ impl Journal {
         }
     }
 
-    /// A position as the 32 bits that routes and destinations keep of it.
+    /// The 32 bits of a position that routes and destinations store.
     pub(crate) fn stamp(position: u64) -> u32 {
         (position & 0xffff_ffff) as u32
     }
 
-    /// The position that a stamp stands for, held or not.
+    /// The position of a stamp, held or not.
     pub(crate) fn stamped(&self, stamp: u32) -> u64 {
         self.head.saturating_sub(u64::from(Self::stamp(self.head).wrapping_sub(stamp)))
     }
 
-    /// The position that a stamp stands for, if it is one from the base on. A stamp older than
-    /// 2^32 changes can alias one: the caller checks that the entry there is its own.
+    /// The position of a stamp, if it is not before the base. A stamp older than
+    /// 2^32 changes can alias another one: the caller checks that the entry there is of its route.
     #[inline]
     pub(crate) fn position(&self, stamp: u32) -> Option<u64> {
         let distance = Self::stamp(self.head).wrapping_sub(stamp);
@@ -252,7 +252,7 @@ impl Journal {
         (position >= self.base && position < self.head).then_some(position)
     }
 
-    /// The place of a position's page.
+    /// The index of a position's page.
     #[inline]
     fn page(&self, position: u64) -> usize {
         let page = (position / JournalPage::POSITIONS).wrapping_sub(self.first);
@@ -289,7 +289,7 @@ mod tests {
         positions.map(line).collect()
     }
 
-    /// What they should be, of routes that are destinations of their own.
+    /// The expected lines, for routes that are the only ones of their destinations.
     fn expected(model: &BTreeMap<u64, u32>) -> Vec<Line> {
         let line = |(&at, &route): (&u64, &u32)| {
             let is_same = |(&at, &other): (&u64, &u32)| (other == route).then_some(at);

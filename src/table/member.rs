@@ -10,13 +10,13 @@ use crate::policy::{Rights, Selection};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Origin {
     pub(crate) peer: PeerId,
-    /// Where its connection lives.
+    /// The shard of its connection.
     pub(crate) shard: ShardId,
-    /// Whether its HELLO said so. Servers do not get other servers' routes (no loops).
+    /// Whether its HELLO sets `isServer`. Servers do not get other servers' routes (no loops).
     pub(crate) is_server: bool,
-    /// What a policy judges it by.
+    /// The rights by which a policy judges it.
     pub(crate) rights: Rights,
-    /// Which routes it receives, as long as its session lasts.
+    /// The routes that it receives; fixed for its session.
     pub(crate) selection: Selection,
 }
 
@@ -30,13 +30,13 @@ impl Origin {
     }
 }
 
-/// What a member has been told.
+/// How far a member has been told.
 #[derive(Debug)]
 pub(crate) enum Subscription {
     None,
-    /// Everything up to the last sealed batch; gets the next one as it is.
+    /// It knows everything up to the last sealed batch, and gets the next batch as it is.
     InSync,
-    /// Everything that the cursor says; asks for more when it can take it.
+    /// It knows what the cursor says, and asks for more when it can take it.
     Behind(Box<Cursor>),
 }
 
@@ -45,24 +45,24 @@ pub(crate) enum Subscription {
 pub(crate) struct Member {
     pub(crate) origin: Origin,
     pub(crate) subscription: Subscription,
-    /// While its dump is not complete: the journal position when it subscribed, up to which the
+    /// While its dump is not complete: the journal position at its SUBSCRIBE, up to which the
     /// dump must come. A remembered chunk may have been made earlier than that.
     pub(crate) dump_to: Option<u64>,
     /// When its SUBSCRIBE was received.
     pub(crate) subscribed: Moment,
-    /// Its place in the list of members that are behind, while it is.
+    /// Its place in the list of members that are behind, while it is behind.
     pub(crate) behind_at: usize,
-    /// Head of the list of routes whose primary announcer this is, or was last.
+    /// Head of the list of routes whose primary announcer it is, or was last.
     pub(crate) first: u32,
     /// Head of the list of routes that it announces beside their primary announcer.
     pub(crate) further: u32,
-    /// Routes announced, both kinds.
+    /// The number of routes that it announces, of both lists.
     pub(crate) routes: u32,
-    /// Routes that it announces and that a policy refuses.
+    /// The number of routes that it announces and that a policy refuses.
     pub(crate) filtered: u32,
-    /// Whether it is noted as one that may be of no use any more.
+    /// Whether it is listed as possibly unused.
     pub(crate) is_idle: bool,
-    /// The journal may mention it before this position, although it may have left before.
+    /// The end of the journal part that may mention it, although it may have left before.
     pub(crate) mentioned: u64,
 }
 
@@ -73,7 +73,7 @@ impl Member {
         self.announced() == 0 && matches!(self.subscription, Subscription::None)
     }
 
-    /// Routes that it announces, those included that a policy refuses.
+    /// The number of routes that it announces, including those that a policy refuses.
     #[inline]
     pub(crate) fn announced(&self) -> u32 {
         self.routes + self.filtered

@@ -11,33 +11,33 @@ use super::member::{Member, Origin, Subscription};
 use super::slab::NONE;
 use crate::ids::{PeerId, ShardId};
 
-/// Members that may be of no use any more and are looked at at once.
+/// The number of possibly unused members that are looked at together.
 const IDLE_AT_ONCE: usize = 1024;
 
 /// Members by number, and the lists that they are in.
 ///
 /// A member that has left keeps its number while routes of it are here, and while the journal mentions it.
-/// Whoever calls says where the journal begins and ends.
+/// The caller says where the journal begins and ends.
 #[derive(Debug)]
 pub(super) struct Members {
     places: Vec<Member>,
-    /// Freed places, each with the journal position until which its number is mentioned.
+    /// Freed places, each with the end of the journal part that mentions its number.
     free: VecDeque<(u64, u32)>,
     by_peer: AHashMap<PeerId, u32>,
-    /// Members whose routes are still being withdrawn; the same by peer.
+    /// Members whose routes are still being withdrawn, as a list and by peer.
     leaving: Vec<u32>,
     left: AHashMap<PeerId, u32>,
-    /// Members that announced their last route and are perhaps no longer any use.
+    /// Members that withdrew their last route and may be unused.
     idle: VecDeque<u32>,
     /// Members that are behind.
     behind: Vec<u32>,
-    /// In-sync subscribers per shard and audience.
+    /// The number of in-sync subscribers per shard and audience.
     in_sync: Vec<[u32; Audience::ALL.len()]>,
-    /// Subscribers that are clients.
+    /// The number of subscribers that are clients.
     clients: u32,
-    /// Those of them that receive one next hop of each destination.
+    /// The number of these clients that receive one next hop of each destination.
     choosers: u32,
-    /// Members that are clients, those that have left not among them.
+    /// The number of members that are clients, without those that have left.
     present: u32,
 }
 
@@ -58,12 +58,12 @@ impl Members {
         }
     }
 
-    /// Whether nobody takes part, and nobody's routes are being withdrawn.
+    /// Whether no peer takes part, and no routes are being withdrawn.
     pub(super) fn is_empty(&self) -> bool {
         self.by_peer.is_empty() && self.leaving.is_empty()
     }
 
-    /// How many take part.
+    /// The number of peers that take part.
     pub(super) fn count(&self) -> usize {
         self.by_peer.len()
     }
@@ -73,17 +73,17 @@ impl Members {
         u32::try_from(self.places.len()).unwrap_or(NONE)
     }
 
-    /// What maps of peers and members hash by.
+    /// The hasher of maps of peers and members.
     pub(super) fn hasher(&self) -> RandomState {
         self.by_peer.hasher().clone()
     }
 
-    /// The numbers of those that take part, in no order.
+    /// The numbers of the members that take part, in no order.
     pub(super) fn present(&self) -> impl Iterator<Item = u32> + '_ {
         self.by_peer.values().copied()
     }
 
-    /// Those that have left and of which routes may still be here.
+    /// The members that have left and whose routes may still be here.
     pub(super) fn leaving(&self) -> &[u32] {
         &self.leaving
     }
@@ -98,7 +98,7 @@ impl Members {
         self.clients > 0
     }
 
-    /// Whether a client subscribes that receives one next hop of each destination.
+    /// Whether a client that receives one next hop of each destination subscribes.
     #[inline]
     pub(super) fn has_choosers(&self) -> bool {
         self.choosers > 0
@@ -109,7 +109,7 @@ impl Members {
         self.present > 0
     }
 
-    /// Whether some of them may be of no use any more.
+    /// Whether some members may be unused.
     pub(super) fn has_idle(&self) -> bool {
         !self.idle.is_empty() && !self.by_peer.is_empty()
     }
@@ -129,12 +129,12 @@ impl Members {
         self.by_peer.get(&peer).copied()
     }
 
-    /// The number of a peer that has left and of which routes may still be here.
+    /// The number of a peer that has left and whose routes may still be here.
     pub(super) fn find_left(&self, peer: PeerId) -> Option<u32> {
         self.left.get(&peer).copied()
     }
 
-    /// Gives a peer a number that takes no part and has left nothing here. `base` is where the journal
+    /// Gives a number to a peer that takes no part and has left nothing here. `base` is where the journal
     /// begins.
     pub(super) fn add(&mut self, origin: Origin, base: u64) -> u32 {
         let is_free = |&&(until, member): &&(u64, u32)| until.max(self[member].mentioned) <= base;
@@ -151,7 +151,7 @@ impl Members {
         member
     }
 
-    /// Gives a peer the next number, under which it takes part when [`Members::appear`] says so.
+    /// Gives a peer the next number. The peer takes part under it after [`Members::appear`].
     pub(super) fn append(&mut self, origin: Origin) -> u32 {
         self.places.push(Member::new(origin));
         self.end() - 1
@@ -187,14 +187,14 @@ impl Members {
         self.choosers -= u32::from(audience == Audience::Choosers);
     }
 
-    /// A member that does not subscribe goes on as another peer of the same kind, which takes no part yet.
+    /// Gives a member that does not subscribe to another peer of the same kind, which takes no part yet.
     pub(super) fn rename(&mut self, member: u32, origin: Origin) {
         let before = std::mem::replace(&mut self[member].origin, origin);
         self.by_peer.remove(&before.peer);
         self.by_peer.insert(origin.peer, member);
     }
 
-    /// A member has left, of which some routes may still be here.
+    /// Notes that a member has left; some of its routes may still be here.
     pub(super) fn has_left(&mut self, member: u32, head: u64) {
         if self[member].routes == 0 {
             self.retire(member, head);
@@ -205,8 +205,8 @@ impl Members {
         }
     }
 
-    /// The last route of a member that has left is gone. Cost: a look at all that are leaving, unless it is
-    /// the last of them.
+    /// Notes that the last route of a departed member is gone. Cost: a look at all leaving members, unless it is
+    /// the last in the list.
     pub(super) fn is_gone(&mut self, member: u32, head: u64) {
         if self.leaving.last() == Some(&member) {
             self.leaving.pop();
@@ -218,7 +218,7 @@ impl Members {
         self.retire(member, head);
     }
 
-    /// A member goes on by asking, from what a cursor says; it may have been in sync, or no subscriber.
+    /// Lets a member go on by asking, from a cursor on; it may have been in sync, or no subscriber.
     pub(super) fn set_behind(&mut self, member: u32, cursor: Cursor) {
         match self[member].subscription {
             Subscription::InSync => self.count_in_sync(member, |count| count - 1),
@@ -232,7 +232,7 @@ impl Members {
         self.behind.push(member);
     }
 
-    /// A member that was behind, or no subscriber, is in sync.
+    /// Notes that a member is in sync that was behind, or no subscriber.
     pub(super) fn set_in_sync(&mut self, member: u32) {
         match self[member].subscription {
             Subscription::Behind(_) => self.unlist_behind(member),
@@ -243,7 +243,7 @@ impl Members {
         self.count_in_sync(member, |count| count + 1);
     }
 
-    /// Notes that a member may have announced its last route.
+    /// Notes that a member may have withdrawn its last route.
     #[inline]
     pub(super) fn note_idle(&mut self, member: u32) {
         let entry = &mut self[member];
@@ -252,8 +252,8 @@ impl Members {
         }
     }
 
-    /// Ends the part of members that neither announce nor subscribe any more. Not in the middle of a run
-    /// of updates, which know their member by its number. Those stay that list routes still: most who
+    /// Ends the part of members that neither announce nor subscribe any more. Do not call it in the middle of a run of
+    /// updates, which know their member by its number. A member stays while routes are in its list: most members that
     /// withdraw everything announce it again soon.
     pub(super) fn retire_idle(&mut self, head: u64) {
         for _ in 0..self.idle.len().min(IDLE_AT_ONCE) {
@@ -279,7 +279,7 @@ impl Members {
         self.free.push_back((head, member));
     }
 
-    /// A member begins to subscribe.
+    /// Counts a member that begins to subscribe.
     fn begins(&mut self, member: u32) {
         let audience = self[member].origin.audience();
         self.clients += u32::from(audience != Audience::Servers);

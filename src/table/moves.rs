@@ -7,9 +7,9 @@ use super::vnet::Vnet;
 use crate::ids::{PeerId, ShardId};
 
 impl Vnet {
-    /// A peer's connection moves to another shard. If it is in sync, it goes on by asking, from the last
-    /// sealed batch; returns whether it was. Send what has been sealed before this: the peer has to get that
-    /// where it is.
+    /// Moves a peer's connection to another shard. If the peer is in sync, it goes on by asking, from the last
+    /// sealed batch; returns whether it was in sync. Send sealed batches before this: the peer must get them
+    /// on its old shard.
     pub(crate) fn relocate(&mut self, peer: PeerId, to: ShardId) -> bool {
         debug_assert!(self.sealed.is_empty(), "what has been sealed has been sent");
         let Some(member) = self.members.find(peer) else { return false };
@@ -21,9 +21,9 @@ impl Vnet {
         was_in_sync
     }
 
-    /// A subscriber could not take the batch that began at `from`, nor any after it. If
-    /// that position is no longer held, which a batch kept alive until now rules out: then the
-    /// shard where the peer is to be closed.
+    /// A subscriber could not take the batch that began at `from`, nor any after it. Returns `None`, unless the journal
+    /// no longer holds that position, which a batch kept alive until now rules out: then it returns the
+    /// shard on which the peer must be closed.
     pub(crate) fn fell_behind(&mut self, peer: PeerId, from: u64) -> Option<ShardId> {
         let member = self.members.find(peer)?;
         let entry = &mut self.members[member];
@@ -33,7 +33,7 @@ impl Vnet {
                 self.members.set_behind(member, Cursor::at(from));
                 None
             }
-            // Its connection moves, and what it was to get here did not go with it.
+            // Its connection moves, and the batches that it was to get here did not go with it.
             Subscription::Behind(cursor) if cursor.is_fresh() && from >= self.journal.base() => {
                 cursor.lower(from);
                 None

@@ -43,11 +43,11 @@ impl Candidate {
 struct Offer<'a> {
     vnet: &'a Vnet,
     candidates: SmallVec<[Candidate; 4]>,
-    /// How far the dump of whoever receives it has come.
+    /// How far the receiver's dump has come.
     dumped: u32,
 }
 
-/// What someone had and has of an offer, by its place there.
+/// The routes of an offer that a peer had and has, by their places in the offer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Held {
     before: Option<usize>,
@@ -55,7 +55,7 @@ struct Held {
 }
 
 impl Held {
-    /// What a message must be about.
+    /// The route that a message with this action must be about.
     fn lacks(self, action: Action) -> Option<usize> {
         let Self { before, after } = self;
         let (of, unless) = if action == Action::Add { (after, before) } else { (before, after) };
@@ -63,14 +63,14 @@ impl Held {
     }
 }
 
-/// What a change means: for everybody, and for those to whom it means something else.
+/// The meaning of a change: for all, and for the peers to which it means something else.
 struct Meaning {
     everybody: Held,
     others: SmallVec<[(PeerId, Held); 2]>,
 }
 
 impl<'a> Offer<'a> {
-    /// What changes of a destination have made of it.
+    /// The offer before and after these changes of a destination.
     fn of(vnet: &'a Vnet, group: &[(u32, View)], dumped: u32) -> Self {
         let mut changed: SmallVec<[(u32, View); 8]> = group.into();
         changed.sort_unstable_by_key(|(route, _)| *route);
@@ -87,7 +87,7 @@ impl<'a> Offer<'a> {
         Self { vnet, candidates: candidates.collect(), dumped }
     }
 
-    /// As it is now, for somebody who has had nothing of it.
+    /// The present offer, for a peer that has had nothing of it.
     fn new(vnet: &'a Vnet, route: u32) -> Self {
         let mut offer = Self::of(vnet, &[(route, vnet.view(route))], super::slab::NONE);
         for candidate in &mut offer.candidates {
@@ -105,7 +105,7 @@ impl<'a> Offer<'a> {
         is_dumped(self.vnet, self.dumped, chosen.route).then_some(place)
     }
 
-    /// What a peer has if this is chosen.
+    /// The route that a peer has if `chosen` is chosen.
     fn of_peer(
         &self,
         chosen: Option<usize>,
@@ -187,8 +187,8 @@ impl Vnet {
         }
     }
 
-    /// Encodes what the dump of somebody who wants one next hop sends when it comes to a route that is announced.
-    /// `chosen` remembers what was found of destinations with several routes.
+    /// Encodes the messages of a dump for a peer that wants one next hop, at an announced route.
+    /// `chosen` remembers the chosen routes of destinations with several routes.
     pub(super) fn dump_choice(
         &self,
         builder: &mut BatchBuilder,
@@ -204,7 +204,7 @@ impl Vnet {
         }
     }
 
-    /// The STANDARD route of a destination that a member has who wants one next hop; `route` is any of that destination.
+    /// The STANDARD route of a destination that a peer with one next hop has; `route` is any route of that destination.
     pub(super) fn choice_of(&self, peer: PeerId, route: u32) -> Option<u32> {
         let offer = Offer::new(self, route);
         let place = offer.of_peer(offer.chosen(Candidate::is), Candidate::is, peer)?;

@@ -14,15 +14,16 @@ use crate::ids::{Moment, PeerId, ShardId};
 use crate::policy::{Rights, Selection};
 use crate::wire::{Destination, NextHop, Vni};
 
-/// Members and routes that are packed, at most: packing more would save less and cost a longer moment.
+/// The largest number of members, and of routes, that are packed: packing more would save less and cost a longer
+/// moment.
 const MOST: usize = 16;
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Packed {
-    /// The journal's: positions never repeat.
+    /// The head of the journal: positions never repeat.
     head: u64,
-    /// In the order of their numbers, which begin at 0.
+    /// The members in the order of their numbers, which begin at 0.
     members: SmallVec<[Member; 1]>,
     routes: Box<[Route]>,
 }
@@ -48,12 +49,12 @@ struct Route {
 }
 
 impl Packed {
-    /// Nothing.
+    /// An empty VNI.
     pub(super) fn new() -> Self {
         Self { head: 0, members: SmallVec::new_const(), routes: Box::new([]) }
     }
 
-    /// What a VNI holds; `None` when it is too much, or something is under way.
+    /// Packs a VNI; `None` when it holds too much, or something is under way.
     pub(super) fn of(vnet: &mut Vnet) -> Option<Self> {
         if !vnet.is_at_rest() || vnet.members.count() > MOST || vnet.routes.announced() > MOST {
             return None;
@@ -104,7 +105,7 @@ impl Packed {
         self.members.iter().any(|member| !member.is_server)
     }
 
-    /// A VNI that holds this.
+    /// The open VNI.
     pub(super) fn unpack(&self, vni: Vni, basis: &TableBasis) -> Vnet {
         let mut vnet = Vnet::new(vni, basis.bounds, basis.hasher.clone());
         for member in &self.members {
@@ -114,7 +115,7 @@ impl Packed {
                 vnet.members.set_in_sync(number);
             }
         }
-        // As if each had changed once, in the order in which they did.
+        // As if each route had changed once, in the order of their latest changes.
         let head = self.head.max(self.routes.len() as u64);
         let mut order: SmallVec<[usize; MOST]> = (0..self.routes.len()).collect();
         order.sort_by_key(|&at| self.routes[at].changed);
@@ -130,7 +131,7 @@ impl Packed {
         vnet
     }
 
-    /// Whether nobody takes part.
+    /// Whether no peer takes part.
     pub(super) fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
@@ -159,7 +160,7 @@ impl Packed {
         }
     }
 
-    /// Subscribers from a place on, however many: they are few.
+    /// All subscribers from a place on: they are few.
     pub(super) fn subscribers(&self, from: u32) -> Slice<(Origin, SubscriptionState)> {
         let members = self.members.iter().skip(from as usize);
         let subscribers = members.filter(|member| member.is_subscriber);
@@ -181,8 +182,8 @@ impl Member {
 }
 
 impl Vnet {
-    /// Whether nothing is under way: no change that somebody may still have to be told of, no member
-    /// that is behind or leaving, no batch in anybody's queue.
+    /// Whether nothing is under way: no change that a peer may still have to be told of, no member
+    /// that is behind or leaving, no batch in any queue.
     fn is_at_rest(&mut self) -> bool {
         while self.retention.pins.front().is_some_and(|pin| pin.batch.strong_count() == 0) {
             self.retention.pins.pop_front();
@@ -198,7 +199,7 @@ impl Vnet {
             && self.policing.as_ref().is_none_or(|policing| policing.is_idle())
     }
 
-    /// Puts a route into an empty place as it was when it was packed.
+    /// Puts a route into an empty table as it was when it was packed.
     fn take_back(&mut self, route: &Route, stamp: u64) {
         let Route { destination, next_hop, announcers, .. } = route;
         let (destination, next_hop) = (*destination, *next_hop);
@@ -215,6 +216,6 @@ impl Vnet {
 #[derive(Debug)]
 pub(crate) struct TableBasis {
     pub(crate) bounds: TableBounds,
-    /// With the process's random seeds: prefixes come from the network.
+    /// Carries the process's random seeds: prefixes come from the network.
     pub(crate) hasher: ahash::RandomState,
 }

@@ -10,14 +10,14 @@ use super::view::JournalEntry;
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) enum JournalPage {
-    /// Entries from the offset `start` on. One that was taken out is [`JournalEntry::NOTHING`].
+    /// Entries from the offset `start` on. A removed entry is [`JournalEntry::NOTHING`].
     Dense { start: u16, held: u16, entries: Vec<JournalEntry> },
     /// Ascending by offset.
     Sparse { held: u16, entries: Box<[(u16, JournalEntry)]> },
 }
 
 impl JournalPage {
-    /// Positions of a page.
+    /// The number of positions in a page.
     pub(super) const POSITIONS: u64 = if cfg!(any(test, fuzzing)) { 8 } else { 1024 };
 
     /// The first page of a journal: it grows, so that a journal with few entries stays small.
@@ -31,7 +31,7 @@ impl JournalPage {
         Self::Dense { start: 0, held: 0, entries: Vec::with_capacity(capacity) }
     }
 
-    /// Where a position is in its page.
+    /// The offset of a position in its page.
     #[inline]
     pub(super) fn offset(position: u64) -> u16 {
         u16::try_from(position % Self::POSITIONS).unwrap_or(0)
@@ -67,7 +67,7 @@ impl JournalPage {
         rest.unwrap_or_default()
     }
 
-    /// The entries at some offsets, in order. The page's own count goes on counting them.
+    /// The entries at some offsets, in order. The page's count still includes them.
     #[inline]
     pub(super) fn within(&self, offsets: Range<u64>) -> impl Iterator<Item = (u64, &JournalEntry)> {
         let Range { start: from, end } = offsets;
@@ -87,7 +87,7 @@ impl JournalPage {
         dense.chain(sparse).filter(|(_, entry)| !entry.is_nothing())
     }
 
-    /// The entry at an offset, which may be one that was taken out.
+    /// The entry at an offset; it may be a removed one.
     #[inline]
     pub(super) fn get_mut(&mut self, offset: u16) -> Option<&mut JournalEntry> {
         match self {
@@ -101,7 +101,7 @@ impl JournalPage {
         }
     }
 
-    /// The first offset from one on that has an entry.
+    /// The first offset from `offset` on that has an entry.
     pub(super) fn next_held(&self, offset: u16) -> Option<u16> {
         match self {
             Self::Dense { start, entries, .. } => {
@@ -127,7 +127,7 @@ impl JournalPage {
         }
     }
 
-    /// Takes an entry out. When half of those that a full page has room for have gone, so does their room.
+    /// Removes an entry. When a page has lost half of the entries of a full page, it gives their memory back.
     pub(super) fn remove(&mut self, offset: u16) {
         self.edit(offset, |entry| *entry = JournalEntry::NOTHING);
         let (held, room) = match self {
@@ -147,7 +147,7 @@ impl JournalPage {
         }
     }
 
-    /// What is held, by offset.
+    /// The held entries, by offset.
     fn entries(&self) -> impl Iterator<Item = (u16, JournalEntry)> + '_ {
         let mut next = self.next_held(0);
         std::iter::from_fn(move || {

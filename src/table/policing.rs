@@ -10,19 +10,19 @@ use crate::ids::PeerId;
 use crate::policy::{Example, Judgement, Policy, Refusal, Rights, Terms};
 use crate::wire::{Destination, NextHop};
 
-/// Filtered routes that an explanation looks at.
+/// The number of filtered routes that an explanation looks at.
 const LOOKED_AT: usize = 65_536;
 
 /// A slice of the filtered routes.
 #[derive(Debug, Default)]
 pub(crate) struct FilteredSlice {
     pub(crate) rows: Vec<(Destination, FilteredFacts)>,
-    /// The place to go on at, and how many routes of its member are left; 0: all.
+    /// The place to go on at, and the number of routes of its member that are left; 0: all.
     pub(crate) next: Option<(u32, u32)>,
 }
 
 impl Vnet {
-    /// Announces a route if the policy allows it, and keeps it aside if not.
+    /// Announces a route if the policy allows it, and keeps it as filtered if not.
     #[inline(never)]
     pub(super) fn announce_judged(
         &mut self,
@@ -46,7 +46,7 @@ impl Vnet {
             Judgement::Refused(refusal) => {
                 let route = found.route().or_else(|| self.routes.find(destination, next_hop));
                 if route.is_some_and(|route| self.routes.is_announced_by(route, member)) {
-                    return UpdateOutcome::Ignored; // it was allowed before, and the review withdraws it
+                    return UpdateOutcome::Ignored; // it was allowed before; the review withdraws it
                 }
                 self.keep_filtered(member, origin, refusal, (*destination, *next_hop))
             }
@@ -101,14 +101,14 @@ impl Vnet {
         self.policing().note(member, origin, refusal, example);
     }
 
-    /// A route of a member was refused in another process. `false` when it is here already.
+    /// Takes a route of a member that was refused in another process. `false` when it is here already.
     pub(super) fn take_filtered(&mut self, member: u32, route: (Destination, NextHop)) -> bool {
         let is_new = self.policing().keep(member, route, Refusal::UNKNOWN);
         self.members[member].filtered += u32::from(is_new);
         is_new
     }
 
-    /// Filtered routes, each with its member and why.
+    /// Filtered routes, each with its member and its refusal.
     pub(super) fn all_filtered(
         &self,
     ) -> impl Iterator<Item = (u32, &(Destination, NextHop), Refusal)> {
@@ -116,7 +116,7 @@ impl Vnet {
     }
 
     /// The first filtered routes of a destination, or those with one next hop. Cost: a look at every filtered route,
-    /// for as many as a question looks at.
+    /// up to a bound.
     pub(super) fn filtered_of(
         &self,
         destination: &Destination,
@@ -132,8 +132,8 @@ impl Vnet {
         self.all_filtered().take(LOOKED_AT).filter(is_meant).take(CHAIN_MAX).map(facts).collect()
     }
 
-    /// Filtered routes of members from a place on, of the first of them the last `left` (0: all): at most `rows`,
-    /// among at most `places` members.
+    /// Filtered routes of members from a place on, and of the first member only the last `left` (0: all): at most
+    /// `rows`, among at most `places` members.
     pub(crate) fn list_filtered(
         &self,
         (from, left): (u32, u32),
@@ -160,7 +160,7 @@ impl Vnet {
         FilteredSlice { rows: found, next: (last < end).then_some((last, 0)) }
     }
 
-    /// A member announces a filtered route no more. `false` when there is none.
+    /// A member withdraws a filtered route. `false` when there is none.
     pub(super) fn unfilter(&mut self, member: u32, route: &(Destination, NextHop)) -> bool {
         let Some(policing) = &mut self.policing else { return false };
         let is_removed = policing.remove(member, route);
@@ -171,7 +171,7 @@ impl Vnet {
         is_removed
     }
 
-    /// Forgets what was filtered of a member, and returns how many routes that were.
+    /// Forgets the filtered routes of a member, and returns their number.
     pub(super) fn forget_filtered(&mut self, member: u32) -> u32 {
         self.members[member].filtered = 0;
         self.policing.as_mut().map_or(0, |policing| policing.forget(member))
@@ -182,12 +182,12 @@ impl Vnet {
         self.policing.get_or_insert_with(|| Box::new(Policing::new(hasher)))
     }
 
-    /// Filtered routes.
+    /// The number of filtered routes.
     pub(crate) fn filtered(&self) -> u64 {
         self.policing.as_ref().map_or(0, |policing| policing.filtered())
     }
 
-    /// Whether [`Vnet::take_refusals`] has anything to say.
+    /// Whether [`Vnet::take_refusals`] has anything to take.
     #[inline]
     pub(crate) fn has_refusals(&self) -> bool {
         self.policing.as_ref().is_some_and(|policing| policing.has_news())
@@ -203,8 +203,8 @@ impl Vnet {
         taken
     }
 
-    /// Peers of which a destination had no room for a route that the policy lets in: each announces one route
-    /// fewer, and how many it announces now.
+    /// Peers with a route that the policy lets in and for which the destination had no room: each announces one route
+    /// fewer. Each comes with its present number of routes.
     pub(crate) fn take_lost(&mut self) -> Vec<(Origin, u32)> {
         let lost = self.policing.as_mut().map(|policing| policing.take_lost()).unwrap_or_default();
         let count = |member: u32| {
@@ -219,21 +219,21 @@ impl Vnet {
         self.policing.as_ref().is_some_and(|policing| policing.review.is_some())
     }
 
-    /// A peer is judged by these from now on. `false` when it has no part here, or nothing changes.
+    /// Judges a peer by these rights from now on. `false` when it has no part here, or nothing changes.
     pub(crate) fn classify(&mut self, peer: PeerId, rights: Rights) -> bool {
         let Some(member) = self.members.find(peer) else { return false };
         let before = std::mem::replace(&mut self.members[member].origin.rights, rights);
         before != rights && self.members[member].announced() > 0
     }
 
-    /// Has [`Vnet::review`] judge all routes anew. One that is under way begins again from where it is.
+    /// Has [`Vnet::review`] judge all routes again. A review that is under way begins again from where it is.
     pub(crate) fn begin_review(&mut self) {
         let places = self.routes.end();
         self.policing().begin_review(places);
     }
 
-    /// Judges up to `budget` routes anew: withdraws what is refused now, and announces what was filtered and is
-    /// allowed now. Returns how many routes it has judged.
+    /// Judges up to `budget` routes again: withdraws routes that are refused now, and announces filtered routes that
+    /// are allowed now. Returns how many routes it has judged.
     pub(crate) fn review(&mut self, policy: &Policy, budget: usize) -> usize {
         let mut judged = 0;
         while judged < budget && self.review_filtered(policy) {
@@ -257,14 +257,14 @@ impl Vnet {
         self.policing.as_mut()?.review.as_mut()?.next_place()
     }
 
-    /// Judges a route anew for each member that announces it; how many do.
+    /// Judges a route again for each member that announces it; returns the number of these members.
     fn review_route(&mut self, policy: &Policy, place: u32) -> usize {
         let Some(route) = self.routes.at(place) else { return 0 };
         let identity = (*route.destination(), self.routes.next_hop_of(place));
         if !route.is_announced() {
-            // A withdrawn route comes back without being judged while it is in its announcer's list. That of a member
-            // which another policy is to judge leaves the list too: no further review follows for a member that
-            // announces nothing.
+            // A withdrawn route in its announcer's list comes back without being judged, so a refused one must leave
+            // the list. So must a route whose announcer another policy judges: no further review follows for a member
+            // that announces nothing.
             if let Some(member) = route.lister()
                 && self.judge(policy, member, &identity).is_none_or(|it| !it.allows())
             {
@@ -291,7 +291,7 @@ impl Vnet {
         announcers.len()
     }
 
-    /// Judges the next filtered route anew; `false` when there is none left.
+    /// Judges the next filtered route again; `false` when there is none left.
     fn review_filtered(&mut self, policy: &Policy) -> bool {
         let Some(policing) = &mut self.policing else { return false };
         let Some((member, route)) = policing.next_filtered() else { return false };
@@ -311,7 +311,7 @@ impl Vnet {
         true
     }
 
-    /// Judges a route of a member. `None` while another policy is to judge the member, and when it has left.
+    /// Judges a route of a member. `None` while another policy judges the member, and when it has left.
     fn judge(
         &self,
         policy: &Policy,
@@ -329,7 +329,7 @@ impl Vnet {
 }
 
 impl Applied {
-    /// Adds what one of them did.
+    /// Counts the outcome of one update.
     pub(super) fn count(&mut self, outcome: UpdateOutcome) {
         match outcome {
             UpdateOutcome::Added => self.change += 1,

@@ -6,7 +6,7 @@ use std::sync::Weak;
 use super::batch::Batch;
 use super::bounds::TableBounds;
 
-/// How far a pass has come, and where it ends.
+/// The position of a pass, and its end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pass {
     pub(super) at: u64,
@@ -18,21 +18,21 @@ pub(super) struct Pass {
 pub(super) struct Pin {
     pub(super) start: u64,
     pub(super) batch: Weak<Batch>,
-    /// Whom it is for.
+    /// The number of subscribers that it is for.
     pub(super) subscribers: usize,
 }
 
-/// What of the journal is kept, and when to look at that again.
+/// The part of the journal that is kept, and when to look at that again.
 #[derive(Debug)]
 pub(super) struct Retention {
     pub(super) pins: VecDeque<Pin>,
-    /// How long the journal is when it is trimmed next.
+    /// The length of the journal at which it is trimmed next.
     pub(super) trim_at: usize,
-    /// The journal's head when it was trimmed last.
+    /// The journal's head at its latest trim.
     pub(super) trimmed_at: u64,
-    /// Nobody needs the journal before this position.
+    /// No cursor and no batch needs the journal before this position.
     pub(super) needless: u64,
-    /// How long the journal is when it is compacted next.
+    /// The length of the journal at which it is compacted next.
     pub(super) compact_at: usize,
     /// A compaction that is under way.
     pub(super) pass: Option<Pass>,

@@ -71,7 +71,7 @@ pub struct RouteInfo {
     pub announcer_names: Vec<String>,
     /// The number of all announcers, including other sites.
     pub announcer_count: u64,
-    /// Those of the listed announcers whose session has ended: the reflector keeps the route for them for the
+    /// The listed announcers whose session has ended: the reflector keeps the route for them for the
     /// stale-hold time.
     pub stale_announcers: Vec<PeerId>,
     /// The names of other sites that announce it. Filled in by the inspector.
@@ -91,7 +91,7 @@ pub struct FilteredRoute {
     pub destination: Destination,
     /// The next hop.
     pub next_hop: NextHop,
-    /// The peer that announces it; `None` of another site.
+    /// The peer that announces it; `None` if another site does.
     pub peer: Option<PeerId>,
     /// The name of that peer, or of that site.
     pub name: String,

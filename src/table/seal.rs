@@ -11,7 +11,7 @@ use super::vnet::Vnet;
 use crate::wire::Action;
 
 impl Vnet {
-    /// Closes the open batch and encodes it for whoever is in sync.
+    /// Closes the open batch and encodes it for the subscribers in sync.
     pub(crate) fn seal(&mut self) {
         let (start, end) = (self.open, self.journal.head());
         if start == end {
@@ -23,7 +23,7 @@ impl Vnet {
             if subscribers == 0 && !(self.is_monitored && audience == Audience::Clients) {
                 continue;
             }
-            // Mostly no server announces anything and a destination has one route: all get what clients get.
+            // Usually no server announces anything and a destination has one route: then all get the batch for clients.
             if let Some(batch) = of_clients.as_ref().and_then(|it| it.for_audience(audience)) {
                 self.keep(audience, batch, subscribers);
                 continue;
@@ -61,14 +61,14 @@ impl Vnet {
         self.latest_prev = None;
     }
 
-    /// Keeps a batch for those who send it on, and the journal for those who can't take it.
+    /// Keeps a batch for sending, and its part of the journal for subscribers that can't take it.
     fn keep(&mut self, audience: Audience, batch: Arc<Batch>, subscribers: usize) {
         let (start, weak) = (batch.start, Arc::downgrade(&batch));
         self.retention.pins.push_back(Pin { start, batch: weak, subscribers });
         self.sealed.push((audience, batch));
     }
 
-    /// Encodes all changes of a destination from `start` on when the one at `at` is the first of them.
+    /// Encodes all changes of a destination from `start` on, if the change at `at` is the first of them.
     #[cold]
     fn emit_unusual(
         &self,
@@ -79,7 +79,7 @@ impl Vnet {
     ) {
         let went_earlier = self.journal.prev(at).is_some_and(|prev| prev >= start);
         if went_earlier || self.journal.get(at).is_none() {
-            return; // with the first change of its destination, or nothing is here
+            return; // encoded with the first change of its destination, or no entry is here
         }
         group.clear();
         let mut next = Some(at);
@@ -137,7 +137,7 @@ impl Vnet {
         }
     }
 
-    /// A route whose view was `before`, as it is now.
+    /// A route with its former view `before` and its present view.
     pub(super) fn change(&self, route: u32, before: View) -> Change<'_> {
         Change {
             destination: self.routes.route(route).destination(),
@@ -147,7 +147,7 @@ impl Vnet {
         }
     }
 
-    /// The peer that a member is, and which of its own routes it receives back.
+    /// The peer of a member, and which of its own routes it receives back.
     pub(super) fn announcer(&self, member: u32) -> Announcer {
         let Origin { peer, selection, .. } = self.members[member].origin;
         Announcer { peer, echo: selection.echo }

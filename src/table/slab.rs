@@ -14,7 +14,7 @@ pub(crate) const NONE: u32 = u32::MAX;
 /// Values in a page.
 const PAGE: usize = if cfg!(any(test, fuzzing)) { 64 } else { 4096 };
 
-/// What a slab holds. A value that is free says so itself, and keeps a link for the slab.
+/// A value of a slab. A free value says so itself, and keeps a link for the slab.
 pub(crate) trait Vacancy {
     /// Notes that this place is free; `next` is the next free place of its page.
     fn vacate(&mut self, next: u32);
@@ -25,7 +25,7 @@ pub(crate) trait Vacancy {
 
 #[derive(Debug)]
 struct Page<T> {
-    /// The places used so far, free ones included; none at all while nothing is held.
+    /// The places used so far, free ones included; empty while no value is held.
     values: Vec<T>,
     /// The first free place, as an index of the slab.
     free: u32,
@@ -72,8 +72,8 @@ impl<T: Vacancy> Slab<T> {
         self.pages.get(page)?.values.get(offset)
     }
 
-    /// Stores a value and returns its index. The caller keeps at most `u32::MAX - 1` values, which
-    /// the limits on routes guarantee long before memory does.
+    /// Stores a value and returns its index. The caller keeps at most `u32::MAX - 1` values; the limits on
+    /// routes ensure this long before memory does.
     pub(crate) fn insert(&mut self, value: T) -> u32 {
         let number = self.roomy.first().copied().unwrap_or_else(|| {
             self.pages.push(Page::EMPTY);
@@ -107,8 +107,8 @@ impl<T: Vacancy> Slab<T> {
         index
     }
 
-    /// Frees a place. Its value stays readable until the place is used again or its page goes, and says
-    /// that it is free.
+    /// Frees a place. Its value stays readable, and says that it is free, until the place is used again or its page
+    /// goes.
     pub(crate) fn remove(&mut self, index: u32) {
         let (number, offset) = place(index);
         let page = &mut self.pages[number];
@@ -119,7 +119,7 @@ impl<T: Vacancy> Slab<T> {
         page.free = index;
         page.held -= 1;
         self.len -= 1;
-        // One page with room is kept, or a value that comes and goes would take its page along.
+        // One page with room is kept, or a single value that comes and goes would make and free its page each time.
         if page.held == 0 && self.roomy.len() > 1 {
             *page = Page::EMPTY;
         }

@@ -20,14 +20,14 @@ use crate::ids::{Kin, Moment, PeerId};
 use crate::policy::Terms;
 use crate::wire::{Action, Destination, NextHop, NextHopType};
 
-/// Peers of one VNI at most whose routes are kept; of others they are withdrawn at once.
+/// The largest number of peers of one VNI whose routes are kept; routes of other peers are withdrawn at once.
 const MOST: usize = 1024;
-/// Of one source at most: it could come and go under ever new names.
+/// The largest number of peers of one source: it could come and go under ever new names.
 const MOST_OF_SOURCE: usize = 8;
 
 impl Vnet {
-    /// A peer is gone, and its routes are kept. `None` when it has none, or too many peers are gone already: it leaves
-    /// as any other then.
+    /// Keeps the routes of a peer that is gone. `None` when it has no routes, or too many peers are gone already: then
+    /// the caller lets it leave as usual.
     pub(crate) fn hold(&mut self, peer: PeerId, hold: Hold) -> Option<u32> {
         let member = self.members.find(peer)?;
         let stale = self.stale.get_or_insert_default();
@@ -37,7 +37,7 @@ impl Vnet {
         if before.is_none() && is_full || self.members[member].routes == 0 {
             return None;
         }
-        // A peer that was here for less than the time does not prolong it.
+        // A peer that came back for less than this time does not prolong it.
         let earlier = before.map(|at| stale.held.swap_remove(at).hold.until);
         let until = earlier.map_or(hold.until, |earlier| earlier.min(hold.until));
         let hold = Hold { until, ..hold };
@@ -49,7 +49,7 @@ impl Vnet {
         Some(filtered)
     }
 
-    /// A peer that takes no part here takes over what its kin announced, if that is kept.
+    /// A peer that takes no part here takes over the kept routes of its kin, if there are any.
     pub(crate) fn adopt(&mut self, origin: Origin, kin: Kin) -> Option<Adopted> {
         let stale = self.stale.as_mut()?;
         let members = &self.members;
@@ -73,7 +73,7 @@ impl Vnet {
         Some(Adopted { routes: self.members[member].routes, is_to_judge })
     }
 
-    /// Whether there are stale routes, or there is something to say of them.
+    /// Whether there are stale routes, or notes about them.
     #[inline]
     pub(crate) fn has_stale(&self) -> bool {
         self.stale.is_some()
@@ -83,7 +83,7 @@ impl Vnet {
         self.stale.iter().flat_map(|stale| &stale.held)
     }
 
-    /// Stale routes: cost of a look at each peer that has some.
+    /// The number of stale routes. Cost: a look at each peer that has some.
     pub(crate) fn stale_routes(&self) -> u64 {
         let routes = self.all_held().map(|held| {
             let member = self.members.find(held.peer);
@@ -93,7 +93,7 @@ impl Vnet {
         routes.sum()
     }
 
-    /// Updates of a member where there are stale routes.
+    /// Applies updates of a member while there are stale routes.
     pub(super) fn update_beside_stale(
         &mut self,
         member: u32,
@@ -130,7 +130,7 @@ impl Vnet {
         }
     }
 
-    /// A route that a member has announced since it came back is reflected now: a policy had refused it.
+    /// Notes that a route of a member that came back is reflected now: a policy had refused it.
     pub(super) fn note_admitted(&mut self, member: u32, to: &Destination, hop: &NextHop) {
         if let Some(route) = self.routes.find(to, hop) {
             self.note_fresh(member, route);
@@ -146,7 +146,7 @@ impl Vnet {
         }
     }
 
-    /// Withdraws stale standard next hops of a route's destination; how many of them the member itself announced.
+    /// Withdraws stale STANDARD routes of a route's destination; returns how many of them the member itself announced.
     fn supersede(&mut self, member: u32, route: u32) -> i64 {
         let destination = *self.routes.route(route).destination();
         let others: SmallVec<[u32; 4]> = self
@@ -178,12 +178,13 @@ impl Vnet {
         self.all_held().filter_map(is_stale).collect()
     }
 
-    /// Whether a route is kept for an announcer of it whose session has ended.
+    /// Whether a route is kept for an announcer whose session has ended.
     pub(super) fn is_stale_announcer(&self, peer: PeerId, route: u32) -> bool {
         self.all_held().any(|held| held.peer == peer && !held.has_fresh(route))
     }
 
-    /// A member announces one route fewer. The shard of a peer that is here is told, unless it is by its own update.
+    /// Notes that a member announces one route fewer. A present peer's shard is told, unless the peer's own update is
+    /// the reason.
     fn note_lost(&mut self, member: u32, by: u32) {
         let peer = self.members[member].origin.peer;
         let Some(stale) = &mut self.stale else { return };
@@ -196,7 +197,8 @@ impl Vnet {
         }
     }
 
-    /// Takes by how much peers announce less because stale routes of theirs are gone, and what they announce now.
+    /// Takes the peers that announce fewer routes because stale ones are gone: how many fewer, and their present
+    /// number.
     pub(crate) fn take_lost_stale(&mut self) -> Vec<(Origin, i64, u32)> {
         let lost = self.stale.as_mut().map(|it| std::mem::take(&mut it.lost)).unwrap_or_default();
         let count = |(peer, count): (PeerId, i64)| {
@@ -208,12 +210,12 @@ impl Vnet {
         counts
     }
 
-    /// When the time of some is over; `None` without any.
+    /// When the time of the first stale routes is over; `None` without any.
     pub(crate) fn stale_until(&self) -> Option<Moment> {
         self.all_held().filter(|held| held.sweep.is_none()).map(|held| held.hold.until).min()
     }
 
-    /// The time of some is over: from now on [`Vnet::work`] withdraws their stale routes.
+    /// Ends the time of stale routes: from now on [`Vnet::work`] withdraws those whose time is over.
     pub(crate) fn expire_stale(&mut self, now: Moment) {
         let end = self.routes.end();
         let Some(stale) = &mut self.stale else { return };
@@ -234,12 +236,12 @@ impl Vnet {
         self.end_stale();
     }
 
-    /// Whether stale routes are to be withdrawn of peers that are here.
+    /// Whether stale routes of present peers are to be withdrawn.
     pub(super) fn has_sweeps(&self) -> bool {
         self.all_held().any(|held| held.sweep.is_some())
     }
 
-    /// Looks at up to `budget` places for stale routes of peers that are here. Returns what is left of the budget.
+    /// Looks at up to `budget` places for stale routes of present peers. Returns the rest of the budget.
     pub(super) fn sweep_some(&mut self, mut budget: usize) -> usize {
         while budget > 0 {
             let members = &self.members;
@@ -268,7 +270,7 @@ impl Vnet {
         budget
     }
 
-    /// A peer has left: nothing is kept of it.
+    /// Forgets all that is kept of a peer that has left.
     pub(super) fn forget_stale(&mut self, peer: PeerId) {
         if let Some(stale) = &mut self.stale {
             stale.held.retain(|held| held.peer != peer);
@@ -277,11 +279,11 @@ impl Vnet {
         }
     }
 
-    /// Ends what has nothing to say any more.
+    /// Drops peers that are no members any more, and the whole state when nothing is left.
     fn end_stale(&mut self) {
         let members = &self.members;
         if let Some(stale) = &mut self.stale {
-            // One whose last route was withdrawn may be no member any more.
+            // A peer whose last route was withdrawn may be no member any more.
             stale.held.retain(|held| members.find(held.peer).is_some());
             if stale.held.is_empty() && stale.lost.is_empty() {
                 self.stale = None;
@@ -289,7 +291,7 @@ impl Vnet {
         }
     }
 
-    /// Peers with stale routes, for the portable form. One whose time is over is written as before.
+    /// Peers with stale routes, for the portable form. A peer whose time is over is written like the others.
     pub(super) fn held_members(&self) -> impl Iterator<Item = HeldParts<'_>> {
         self.all_held().filter_map(|held| {
             let Held { hold, fresh, .. } = held;
@@ -298,7 +300,8 @@ impl Vnet {
         })
     }
 
-    /// Takes a member over as it was in another process. `false` when it subscribes and is gone, or comes twice.
+    /// Takes over a member with stale routes from another process. `false` when it subscribes and is gone, or comes
+    /// twice.
     pub(super) fn restore_held(&mut self, member: u32, hold: Hold, fresh: Option<Places>) -> bool {
         let Origin { peer, .. } = self.members[member].origin;
         let subscribes = !matches!(self.members[member].subscription, Subscription::None);

@@ -2,7 +2,7 @@
 
 use crate::wire::{Action, MessageType, whole_frames};
 
-/// Updates by what they do, of one batch at most.
+/// The numbers of updates by action, of one batch at most.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) adds: u32,
@@ -15,7 +15,7 @@ impl Tally {
         Self { adds: is_add, removes: 1 - is_add }
     }
 
-    /// Counts the updates in whole messages of ours. A pass over them: not for the data path.
+    /// Counts the updates in whole messages of this program. Costs a pass over them: not for the data path.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         let mut tally = Self::default();
         for frame in whole_frames(bytes) {

@@ -11,14 +11,14 @@ use super::vnet::Vnet;
 use crate::ids::{Moment, PeerId, ShardId};
 
 impl Vnet {
-    /// Finds out what no cursor and no queued batch needs, if there may be enough of it or if `all`, and
-    /// forgets a portion of it; [`Vnet::tidy`] forgets the rest. The newest changes are kept unless `all`: a
-    /// route that was withdrawn may come back soon, and then its tombstone costs less than a new place.
+    /// Finds the entries that no cursor and no queued batch needs, if there may be enough of them or if `all`, and
+    /// forgets a portion; [`Vnet::tidy`] forgets the rest. Keeps the newest changes unless `all`: a
+    /// withdrawn route may come back soon, and then its tombstone costs less than a new place.
     /// Returns a peer whose cursor can no longer be served: the journal has grown past its bound
-    /// and it is the furthest behind.
+    /// and this peer is the furthest behind.
     pub(crate) fn trim(&mut self, all: bool) -> Option<(ShardId, PeerId)> {
         self.members.retire_idle(self.journal.head());
-        // As fast as the journal grows, at least; see `tidy`.
+        // At least as fast as the journal grows; see `tidy`.
         let news =
             usize::try_from(self.journal.head() - self.retention.trimmed_at).unwrap_or(usize::MAX);
         let portion = news.max(self.bounds.portion);
@@ -71,16 +71,16 @@ impl Vnet {
                 self.free_route(route);
             }
         }
-        // A journal that grows by one entry for each that is looked at would never be done.
+        // If the journal grew by one entry for each entry that is looked at, this would never end.
         self.compact(2 * portion);
     }
 
-    /// Forgets what was kept only for a while.
+    /// Forgets chunks that were kept only for a while.
     pub(crate) fn expire(&mut self, now: Moment) {
         self.cache.expire(now);
     }
 
-    /// The first position that a batch in some outbox begins at, or else the open batch.
+    /// The position at which the oldest batch in any outbox begins, or else the start of the open batch.
     pub(super) fn pinned(&mut self) -> u64 {
         while self.retention.pins.front().is_some_and(|pin| pin.batch.strong_count() == 0) {
             self.retention.pins.pop_front();

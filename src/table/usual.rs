@@ -50,8 +50,8 @@ impl Vnet {
         Some(if removes { UpdateOutcome::Removed } else { UpdateOutcome::Added })
     }
 
-    /// A change was appended to the journal whose destination last changed at `prev`. Seals when the open
-    /// batch is full: who appends says first what else there is to say of the change.
+    /// Notes that a change was appended to the journal whose destination last changed at `prev`. Seals when the open
+    /// batch is full: the caller must have noted everything else about the change before.
     #[inline]
     fn appended(&mut self, position: u64, prev: Option<u64>) {
         self.note_appended(position, prev);

@@ -2,11 +2,11 @@
 
 use super::slab::NONE;
 
-/// What a route looks like to subscribers: who, if anybody, is its only announcer.
+/// How subscribers see a route: which member, if any, is its only announcer.
 ///
 /// Peer *s* has the route in its view when some peer other than *s* announces it (`docs/protocol.md`, "What a
 /// subscriber is owed"). These three cases decide that without a look at the announcers themselves.
-/// The top bit says whether some announcer is no server: servers see only such routes. The bit below says whether the
+/// The top bit says whether some announcer is a client: servers see only such routes. The bit below says whether the
 /// route is its destination's preferred one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct View(u32);
@@ -17,7 +17,7 @@ const PREFERRED: u32 = 1 << 30;
 const MANY: u32 = 1;
 
 impl View {
-    /// Nobody announces it.
+    /// No member announces it.
     pub(crate) const NOBODY: Self = Self(0);
 
     /// Exactly one member announces it.
@@ -30,7 +30,7 @@ impl View {
         Self(MANY | if any_client { CLIENT } else { 0 })
     }
 
-    /// The same of a route that is its destination's preferred one, if it is.
+    /// The same view, with or without preference.
     #[inline]
     pub(crate) fn preferred(self, is_preferred: bool) -> Self {
         if is_preferred { Self(self.0 | PREFERRED) } else { self }
@@ -41,18 +41,18 @@ impl View {
         self.0 & PREFERRED != 0
     }
 
-    /// The same without preference: all that those see who receive every route.
+    /// The same view without preference: subscribers that receive every route see no more.
     #[inline]
     pub(crate) fn plain(self) -> Self {
         Self(self.0 & !PREFERRED)
     }
 
-    /// Whether anybody announces it.
+    /// Whether any member announces it.
     pub(crate) fn is_announced(self) -> bool {
         self != Self::NOBODY
     }
 
-    /// Whether someone who is no server announces it.
+    /// Whether a client announces it.
     pub(crate) fn has_client(self) -> bool {
         self.0 & CLIENT != 0
     }
@@ -63,12 +63,12 @@ impl View {
         renumbered.map_or(self, |view| view.preferred(self.is_preferred()))
     }
 
-    /// As the portable form has it, which has preference apart.
+    /// The view for the portable form, which stores preference apart.
     pub(crate) fn to_bits(self) -> u32 {
         self.plain().0
     }
 
-    /// What [`View::to_bits`] gave.
+    /// The view of [`View::to_bits`].
     pub(crate) fn from_bits(bits: u32) -> Self {
         Self(bits).plain()
     }
@@ -90,23 +90,23 @@ pub(crate) struct JournalEntry {
     pub(super) next: u32,
 }
 
-/// In an entry's link: nobody may announce its route, and no later entry may say so. Whoever forgets the
-/// entry looks at the route, which is in no cache by then if the table is large. Of all others it need
-/// not: they are followed by a change of the same route, or say that it was announced.
+/// In an entry's link: the route may be withdrawn, and no later entry may say so. When such an entry is forgotten, the
+/// table looks at the route, which is in no cache by then if the table is large. It need not look for all other
+/// entries: a change of the same route follows them, or they say that it was announced.
 pub(super) const ENDS: u32 = 1 << 31;
 
 impl JournalEntry {
-    /// What is where an entry was taken out.
+    /// The content of a removed entry's place.
     pub(super) const NOTHING: Self = Self { route: NONE, before: View::NOBODY, prev: 0, next: 0 };
 
-    /// Whether its destination changed neither before it, back to `since`, nor after. It is the one at
+    /// Whether its destination changed neither before it, back to `since`, nor after it. The entry is at
     /// `position`.
     #[inline]
     pub(crate) fn is_lone(&self, position: u64, since: u64) -> bool {
         self.next & !ENDS == 0 && (self.prev == 0 || position - u64::from(self.prev) < since)
     }
 
-    /// Whether its route may be one that nobody announces, with no later entry.
+    /// Whether its route may be withdrawn, with no later entry.
     #[inline]
     pub(super) fn ends(&self) -> bool {
         self.next & ENDS != 0
@@ -118,7 +118,7 @@ impl JournalEntry {
         self.next = self.next & ENDS | distance;
     }
 
-    /// Whether it was taken out.
+    /// Whether the entry was removed.
     #[inline]
     pub(super) fn is_nothing(&self) -> bool {
         self.route == NONE

@@ -22,30 +22,30 @@ use super::view::View;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::wire::Vni;
 
-/// What an announcement or withdrawal did to the announcer's own routes.
+/// The effect of an announcement or withdrawal on the announcer's own routes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum UpdateOutcome {
     /// It announces one route more.
     Added,
     /// It announces one route fewer.
     Removed,
-    /// It announces as many as before: a route is reflected that a policy had refused.
+    /// It announces as many as before: a route that a policy had refused is reflected now.
     Kept,
-    /// A repeated ADD, a REMOVE of what it does not announce, or an ADD for a destination that has as
-    /// many next hops as it may have ([`TableBounds::next_hops`]).
+    /// A repeated ADD, a REMOVE of a route that it does not announce, or an ADD for a destination with the largest
+    /// allowed number of next hops ([`TableBounds::next_hops`]).
     Ignored,
 }
 
 /// A member that left.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Left {
-    /// Where its connection lives or lived.
+    /// The shard of its connection, which may be gone.
     pub(crate) shard: ShardId,
     /// Routes it announced.
     pub(crate) routes: u32,
 }
 
-/// Batches that subscribers need not have taken before more is withdrawn.
+/// The number of batches that subscribers need not have taken before more is withdrawn.
 const AHEAD: usize = 4;
 
 /// A VNI. See the folder's documentation.
@@ -55,26 +55,26 @@ pub(crate) struct Vnet {
     pub(super) bounds: TableBounds,
     pub(super) routes: LocRib,
     pub(super) journal: Journal,
-    /// Where the open batch begins.
+    /// The start of the open batch.
     pub(super) open: u64,
     /// The newest change before `open` of any destination in the open batch.
     pub(super) latest_prev: Option<u64>,
     pub(super) members: Members,
     pub(super) retention: Retention,
     pub(super) cache: Cache,
-    /// What a policy refuses; `None` while it refuses nothing.
+    /// The routes that a policy refuses; `None` while it refuses none.
     pub(super) policing: Option<Box<Policing>>,
     /// Routes of peers that are gone and may come back; `None` while there are none.
     pub(super) stale: Option<Box<Stale>>,
     /// Routes that subscribers with one next hop go on to receive although others have a lower address.
     pub(super) preferred: Preferred,
     pub(super) sealed: Vec<(Audience, Arc<Batch>)>,
-    /// When what is being applied was received; set by the caller.
+    /// When the update that is being applied was received; set by the caller.
     pub(crate) clock: Moment,
     /// When the first update of the open batch was received.
     pub(super) open_since: Moment,
     pub(super) ages: Ages,
-    /// Changes that went with an earlier one of the open batch; taken by the caller.
+    /// Changes that were merged into an earlier one of the open batch; taken by the caller.
     pub(crate) coalesced: u64,
     /// Whether clients' batches are encoded even if there is no subscriber.
     pub(crate) is_monitored: bool,
@@ -105,41 +105,41 @@ impl Vnet {
         }
     }
 
-    /// Gives the next change this position, while there has been none.
+    /// Gives the next change this position. Only before the first change.
     pub(super) fn begin_at(&mut self, position: u64) {
         self.journal = Journal::beginning_at(position);
         (self.open, self.retention.trimmed_at, self.retention.needless) =
             (position, position, position);
     }
 
-    /// Begins the open batch at the head: whatever the journal holds has been sealed.
+    /// Begins the open batch at the head: all entries of the journal have been sealed.
     pub(super) fn begin_batch(&mut self) {
         let head = self.journal.head();
         (self.open, self.retention.trimmed_at, self.latest_prev) = (head, head, None);
     }
 
-    /// Where the open batch begins: what a subscriber that is in sync knows.
+    /// The start of the open batch: a subscriber in sync knows everything before it.
     pub(crate) fn begins_at(&self) -> u64 {
         self.open
     }
 
-    /// Routes that somebody announces.
+    /// The number of announced routes.
     pub(crate) fn routes(&self) -> usize {
         self.routes.announced()
     }
 
-    /// Whether nothing is left that would be missed.
+    /// Whether the VNI can be dropped.
     pub(crate) fn is_empty(&self) -> bool {
         self.members.is_empty() && self.routes.held() == 0
     }
 
-    /// Routes held, tombstones included, and journal entries.
+    /// The numbers of routes held, tombstones included, and of journal entries.
     #[cfg(any(test, fuzzing))]
     pub(super) fn held(&self) -> (usize, usize) {
         (self.routes.held(), self.journal.len())
     }
 
-    /// Chunks remembered.
+    /// The number of remembered chunks.
     #[cfg(test)]
     pub(super) fn remembered(&self) -> usize {
         self.cache.cursors().count()
@@ -151,34 +151,34 @@ impl Vnet {
         journal.len() > 0 || members.has_idle() || self.has_work() || !cache.is_empty()
     }
 
-    /// How many in-sync subscribers a shard holds.
+    /// The number of in-sync subscribers on a shard.
     pub(crate) fn in_sync_on(&self, shard: ShardId, audience: Audience) -> u32 {
         self.members.in_sync_on(shard, audience)
     }
 
-    /// The number under which a peer is known here, giving it one if need be. Stable until it
+    /// The number under which a peer is known here; gives it one if need be. The number is stable until the peer
     /// leaves, so that a run of updates looks it up once.
     pub(crate) fn member(&mut self, origin: Origin) -> u32 {
         if let Some(member) = self.members.find(origin.peer) {
             let entry = &mut self.members[member];
             if entry.announced() == 0 {
-                entry.origin.rights = origin.rights; // there is nothing to judge anew
+                entry.origin.rights = origin.rights; // there is nothing to judge again
             }
             return member;
         }
-        // In one go for whoever has not done it in portions.
+        // All at once, for a caller that has not done it in portions.
         self.finish_leaving(origin.peer, usize::MAX);
         let member = self.members.add(origin, self.journal.base());
-        self.forget_filtered(member); // what was noted of the last one of that number
+        self.forget_filtered(member); // notes about the last member with that number
         member
     }
 
-    /// Routes that a member announces, those included that a policy refuses.
+    /// The number of routes that a member announces, including those that a policy refuses.
     pub(crate) fn announced_by(&self, member: u32) -> u32 {
         self.members[member].announced()
     }
 
-    /// Whether a peer announces or subscribes here. What it left behind when it left does not count.
+    /// Whether a peer announces or subscribes here. Routes that it left behind when it left do not count.
     pub(crate) fn takes_part(&self, peer: PeerId) -> bool {
         self.members.find(peer).is_some_and(|member| {
             let entry = &self.members[member];
@@ -192,7 +192,7 @@ impl Vnet {
         member.is_some_and(|member| !matches!(member.subscription, Subscription::None))
     }
 
-    /// Whether a peer has left and routes of it may still be here.
+    /// Whether a peer has left and its routes may still be here.
     pub(crate) fn has_left(&self, peer: PeerId) -> bool {
         self.members.find_left(peer).is_some()
     }
@@ -223,7 +223,7 @@ impl Vnet {
     }
 
     /// Ends a peer's part in this VNI: its subscription at once, its routes by [`Vnet::work`].
-    /// `None` when it has none.
+    /// `None` when the peer takes no part.
     pub(crate) fn leave(&mut self, peer: PeerId) -> Option<Left> {
         self.forget_stale(peer);
         let filtered = self.members.find(peer).map_or(0, |member| self.forget_filtered(member));
@@ -233,7 +233,8 @@ impl Vnet {
         Some(Left { shard: origin.shard, routes: routes + filtered })
     }
 
-    /// Withdraws up to `budget` routes of members that left, and stale ones whose time is over. Returns what is left of the budget.
+    /// Withdraws up to `budget` routes of members that left, and stale routes whose time is over. Returns the rest of
+    /// the budget.
     pub(crate) fn work(&mut self, mut budget: usize) -> usize {
         while budget > 0
             && let Some(&member) = self.members.leaving().last()
@@ -246,8 +247,8 @@ impl Vnet {
         self.sweep_some(budget)
     }
 
-    /// Whether many subscribers still have to take what was sealed a few batches ago. More than they
-    /// take turns into work for all: they would fall behind and go on by cursor, each from where it is.
+    /// Whether many subscribers still have to take batches sealed a few batches ago. More batches than they
+    /// take become work for all: they would fall behind and go on by cursor, each from its own position.
     /// A quarter may be slow, and a peer that reads nothing soon holds no batches any more.
     pub(crate) fn is_ahead(&self) -> bool {
         let pin = self.retention.pins.iter().nth_back(AHEAD);
@@ -264,13 +265,13 @@ impl Vnet {
         std::mem::take(&mut self.sealed)
     }
 
-    /// What subscribers see of a route now.
+    /// The present view of a route.
     pub(super) fn view(&self, route: u32) -> View {
         let view = self.routes.view(route, |m| self.members[m].origin.is_server);
         view.preferred(view.is_announced() && self.is_preferred(route))
     }
 
-    /// Takes a member from a route's announcers; `false` when it is none.
+    /// Removes a member from a route's announcers; `false` when it is no announcer.
     pub(super) fn withdraw(&mut self, route: u32, member: u32) -> bool {
         let before = self.view(route);
         let mut after = View::NOBODY;
@@ -288,7 +289,7 @@ impl Vnet {
         true
     }
 
-    /// Takes a member from the announcers of a route that others announce as well, or others only.
+    /// Removes a member from the announcers of a route with other announcers; it may be no announcer itself.
     fn withdraw_one_of_several(&mut self, route: u32, member: u32) -> bool {
         if self.routes.route(route).primary() != Some(member) {
             let list = &mut self.members[member].further;
@@ -323,7 +324,7 @@ impl Vnet {
         budget
     }
 
-    /// Gives a route that nobody announces its announcers as they were elsewhere, the primary one first.
+    /// Gives a withdrawn route the announcers that it had elsewhere, the primary one first.
     /// `false` when one of them comes twice. Nothing is noted as a change.
     pub(super) fn restore_announcers(
         &mut self,
@@ -402,7 +403,7 @@ impl Vnet {
         if let Some(own) = own.filter(|&p| self.journal.at(p).route == route) {
             self.journal.set_ends(own);
             self.coalesced += 1;
-            return false; // the open batch has it already, with what it was before all of this
+            return false; // the open batch has its earliest view already
         }
         let prev = self.last_change(route);
         let position = self.journal.push(route, before, prev);

@@ -21,12 +21,12 @@ impl Table {
     }
 }
 
-/// What has another number in the portable form.
+/// The numbers that the portable form gives anew.
 struct Numbers {
-    /// Of members and of routes, by their numbers here; `NONE` for those that are not written.
+    /// New numbers of members and of routes, by their numbers here; `NONE` if they are not written.
     members: Vec<u32>,
     routes: Vec<u32>,
-    /// Where the journal began and the positions that it holds, ascending.
+    /// The base of the journal and the positions that it holds, ascending.
     base: u64,
     held: Vec<u64>,
 }
@@ -67,14 +67,14 @@ impl Numbers {
         self.base + number(self.held.partition_point(|held| *held < position))
     }
 
-    /// How many routes are written of those in places below one.
+    /// The number of written routes in places below `place`.
     fn routes_below(&self, place: u32) -> u64 {
         let before = self.routes.iter().take(place as usize).rev();
         before.copied().find(|route| *route != NONE).map_or(0, |last| u64::from(last) + 1)
     }
 }
 
-/// Numbers those that are wanted in ascending order; `NONE` for the others.
+/// Numbers the wanted values in ascending order; `NONE` for the others.
 fn ascending(wanted: impl Iterator<Item = bool>) -> Vec<u32> {
     let mut next = 0;
     let number = |is_wanted: bool| {
@@ -125,7 +125,7 @@ impl Vnet {
         numbers.routes_below(self.routes.end())
     }
 
-    /// Writes whose routes are stale.
+    /// Writes the peers with stale routes.
     fn export_held(&self, numbers: &Numbers, each: &mut impl FnMut(Kind)) {
         for HeldParts { member, hold, fresh } in self.held_members() {
             let Hold { kin, until } = hold;
@@ -170,7 +170,7 @@ impl Vnet {
         }
     }
 
-    /// Writes what a member's cursor has been brought past and is yet to be sent.
+    /// Writes the parts that a member's cursor has passed and that are still to be sent.
     fn export_rest(&self, member: u32, number: u32, each: &mut impl FnMut(Kind)) {
         let Member { subscription, origin, .. } = &self.members[member];
         let Subscription::Behind(cursor) = subscription else { return };

@@ -20,17 +20,17 @@ use crate::table::vnet::Vnet;
 use crate::table::{Table, TableBasis};
 use crate::wire::{Destination, NextHop, Vni};
 
-/// Routes of one table at most, and its members.
+/// The largest number of routes of one table, and of members.
 const MOST: u32 = 1 << 29;
 
-/// A table that is being read: made of its first piece, it takes the others in order.
+/// A table while it is read: made from its first piece, it takes the others in order.
 #[derive(Debug)]
 pub(crate) struct Importer {
     vnet: Vnet,
     basis: Arc<TableBasis>,
     base: u64,
     members: Vec<Read>,
-    /// Routes that a dump begins with.
+    /// The routes with which a dump begins.
     firsts: SmallVec<[u32; 4]>,
     /// Places of preferred routes.
     preferred: Vec<u32>,
@@ -41,14 +41,14 @@ pub(crate) struct Importer {
     held: BTreeMap<u32, Held>,
 }
 
-/// What was read of a member with stale routes: the numbers of those that it has announced again, if it is back.
+/// A member with stale routes as read so far: the numbers of routes that it has announced again, if it is back.
 #[derive(Debug)]
 struct Held {
     hold: Hold,
     fresh: Option<Vec<u32>>,
 }
 
-/// What was read of a member, until all is known that it needs.
+/// A member as read so far, until everything that it needs is known.
 #[derive(Debug)]
 struct Read {
     has_left: bool,
@@ -86,20 +86,20 @@ impl Importer {
         })
     }
 
-    /// Which VNI it is.
+    /// The VNI of the table.
     pub(crate) fn vni(&self) -> Vni {
         self.vnet.vni
     }
 
-    /// Routes so far.
+    /// The number of routes so far.
     pub(crate) fn routes(&self) -> u64 {
         self.routes
     }
 
-    /// Takes the next piece of the table. `shard_of` tells where a peer's connection is going to be.
+    /// Takes the next piece of the table. `shard_of` gives the shard that will have a peer's connection.
     ///
     /// # Errors
-    /// [`Defect`]; the table is of no use then.
+    /// [`Defect`]; then the table is unusable.
     pub(crate) fn take(
         &mut self,
         piece: Kind,
@@ -153,7 +153,7 @@ impl Importer {
         Ok(())
     }
 
-    /// A route that was refused, and is judged anew when the class of its announcer is known.
+    /// Takes a refused route; it is judged again when the class of its announcer is known.
     fn filtered(&mut self, filtered: form::FilteredRoute) -> Result<(), Defect> {
         let form::FilteredRoute { member, route } = filtered;
         let route = identity(&required(route, "FilteredRoute.route")?)?;
@@ -165,7 +165,7 @@ impl Importer {
         Ok(())
     }
 
-    /// A member whose routes are stale, or more of what it has announced since.
+    /// Takes a member whose routes are stale, or more of the routes that it has announced since.
     fn held(&mut self, held: form::HeldMember) -> Result<(), Defect> {
         let form::HeldMember { member, source, name, until, is_back, fresh } = held;
         let read = self.members.get(member as usize);
@@ -225,8 +225,8 @@ impl Importer {
         Ok(())
     }
 
-    /// The place of the next route. A dump that has sent none of these routes, but has begun, must not pass
-    /// for one that has not: in its table the first place stays free.
+    /// The place of the next route. A dump that has begun but has sent none of these routes must not look like
+    /// one that has not begun: for such a dump the first place stays free.
     fn next_place(&mut self) -> Result<u32, Defect> {
         let first = *self.first_place.get_or_insert_with(|| {
             let has_none = |cursor: &form::Cursor| cursor.dump == Some(Dump::Dumped(0));
@@ -270,7 +270,7 @@ impl Importer {
         Ok(Table::of(self.into_vnet()?, basis))
     }
 
-    /// The same, open.
+    /// The same table, open.
     ///
     /// # Errors
     /// [`Defect::Value`].
@@ -284,7 +284,7 @@ impl Importer {
         for (number, read) in (0..).zip(std::mem::take(&mut self.members)) {
             self.join(number, read)?;
         }
-        // Before all members are there, nobody seems to be left who could notice.
+        // Only now: without all members, no subscriber seems to want one next hop.
         for place in std::mem::take(&mut self.preferred) {
             if self.vnet.members.has_choosers() {
                 self.vnet.prefer(place);
@@ -293,7 +293,7 @@ impl Importer {
         Ok(self.vnet)
     }
 
-    /// Gives a member its part.
+    /// Gives a member its subscription.
     fn join(&mut self, number: u32, read: Read) -> Result<(), Defect> {
         let Read { has_left, is_connected, cursor, dump_to, rest } = read;
         if has_left {

@@ -5,11 +5,11 @@ use crate::table::announcers::Further;
 use crate::table::slab::{NONE, Vacancy};
 use crate::wire::{Destination, IpVersion};
 
-/// In a lister's number: it has withdrawn the route, which stays in its list. Most routes that are withdrawn
+/// In a lister's number: it has withdrawn the route, which stays in its list. Most withdrawn routes
 /// come back or are freed soon; until then their neighbours, which are in no cache, need not be touched.
 pub(super) const GONE: u32 = 1 << 31;
 
-/// A route with all that an update of it reads or changes: 64 bytes, so that one wait for memory brings
+/// A route with all fields that an update of it reads or changes: 64 bytes, so that one wait for memory brings
 /// it. A large table's routes are in no cache.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
@@ -18,14 +18,14 @@ pub(crate) struct Entry {
     pub(super) hop_version: IpVersion,
     pub(super) state: EntryState,
     pub(super) hop_address: [u8; 16],
-    /// What the next hop says beside its address, by number; see `HopTable`.
+    /// The number of the next hop's fields beside its address; see `HopTable`.
     pub(super) hop_fields: u32,
     /// The group of its destination's routes; `NONE` while the route is alone.
     pub(super) group: u32,
-    /// Who announces it beside its primary announcer.
+    /// The announcers beside its primary announcer.
     pub(super) further: Further,
-    /// The member whose list this route is in, with [`GONE`] if it announces the route no more; `NONE`
-    /// for a tombstone that is in nobody's list.
+    /// The member whose list this route is in, with [`GONE`] if it has withdrawn the route; `NONE`
+    /// for a tombstone that is in no list.
     pub(super) lister: u32,
     /// Neighbours in that member's list.
     pub(crate) list_next: u32,
@@ -34,7 +34,7 @@ pub(crate) struct Entry {
     pub(crate) changed: u32,
 }
 
-/// Whether a place holds a route.
+/// The state of a place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(super) enum EntryState {
@@ -48,12 +48,12 @@ pub(super) enum EntryState {
 }
 
 impl Entry {
-    /// Whether nothing is here.
+    /// Whether the place holds no route.
     pub(crate) fn is_free(&self) -> bool {
         self.state == EntryState::Free
     }
 
-    /// Whether somebody announces the route that is here.
+    /// Whether any member announces the route.
     #[inline]
     pub(crate) fn is_announced(&self) -> bool {
         self.lister & GONE == 0
@@ -65,7 +65,7 @@ impl Entry {
         self.is_announced().then_some(self.lister)
     }
 
-    /// The member whose list it is in: its primary announcer, or who was that last.
+    /// The member whose list it is in: its primary announcer, or its former one.
     #[inline]
     pub(crate) fn lister(&self) -> Option<u32> {
         (self.lister != NONE).then_some(self.lister & !GONE)

@@ -2,7 +2,7 @@
 
 use crate::table::slab::Vacancy;
 
-/// Up to this many routes of a destination are looked through one by one.
+/// Up to this many routes of a destination are searched one after the other.
 pub(super) const FEW: usize = 8;
 
 /// The routes of one destination; two at least, tombstones included. A destination with one route has no
@@ -12,13 +12,13 @@ pub(super) struct Group {
     /// The route through which the destination is found and listed. It stays the same while the
     /// destination has routes.
     pub(super) mark: u32,
-    /// In no order.
+    /// The routes, in no order.
     pub(super) routes: Vec<u32>,
-    /// How many of them somebody announces.
+    /// The number of announced routes among them.
     pub(super) announced: u32,
     /// Stamp of the newest journal entry of any of them.
     pub(super) last: u32,
-    /// Whether an index by next hop has the routes' places, because they are many.
+    /// Whether an index by next hop holds the routes' places, because they are many.
     pub(super) is_indexed: bool,
 }
 

@@ -7,7 +7,7 @@ use crate::wire::{Destination, halves};
 /// Any odd number whose bits are mixed.
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Hashes destinations. Who knows the keys can choose destinations that collide, so they are random in
+/// Hashes destinations. With known keys, a peer could choose destinations that collide, so the keys are random in
 /// every process.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DestinationHash {
@@ -15,7 +15,7 @@ pub(super) struct DestinationHash {
 }
 
 impl DestinationHash {
-    /// With keys that follow from those of another hasher.
+    /// A hasher whose keys follow from those of another hasher.
     pub(super) fn new(hasher: &RandomState) -> Self {
         Self { keys: [0u64, 1].map(|number| hasher.hash_one(number)) }
     }
@@ -46,7 +46,7 @@ mod tests {
         DestinationHash::new(&RandomState::with_seeds(seed, 2, 3, 4))
     }
 
-    /// Destinations as networks have them: neighbours, of both families and some lengths.
+    /// Destinations as networks have them: neighbours, of both families and with some lengths.
     fn destinations() -> Vec<Destination> {
         let v4 = (0..20_000u32).map(|at| ([10, 0, 0, 0].into(), at)).map(
             |(base, at): (std::net::Ipv4Addr, _)| {
@@ -67,7 +67,7 @@ mod tests {
         let hashes: Vec<u64> = destinations.iter().map(|it| hasher.of(it)).collect();
         let all: BTreeSet<u64> = hashes.iter().copied().collect();
         assert_eq!(all.len(), destinations.len() - 1, "10.0.0.0/32 is there twice");
-        // Each of 256 shares of the hashes, by the highest and by middle bits, is about as large.
+        // Each of 256 shares of the hashes, by the highest and by middle bits, has about the same size.
         for shift in [56, 32] {
             let mut counts = [0; 256];
             hashes.iter().for_each(|hash| counts[(hash >> shift & 255) as usize] += 1);

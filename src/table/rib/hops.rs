@@ -41,13 +41,13 @@ impl HopTable {
         Self { shared: Slab::new(), index: Index::new(), hasher }
     }
 
-    /// The fields with a number that some route uses.
+    /// The fields with a number that a route uses.
     #[inline]
     pub(super) fn get(&self, number: u32) -> HopFields {
         if number == PLAIN { HopFields::PLAIN } else { self.shared[number - 1].fields }
     }
 
-    /// The number of fields, for one more route.
+    /// The number of these fields, for one more route.
     pub(super) fn acquire(&mut self, fields: &HopFields) -> u32 {
         if *fields == HopFields::PLAIN {
             return PLAIN;

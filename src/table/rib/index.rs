@@ -8,15 +8,15 @@
 //!
 //! Resident cost: 10 to 13 bytes a value. An index of nothing has allocated nothing.
 
-/// Slots of a segment, at most: 32 KiB are moved within some 10 microseconds.
+/// The largest number of slots of a segment: 32 KiB are moved within some 10 microseconds.
 const SLOTS_MAX: usize = 4096;
-/// Slots of the first segment at first.
+/// The smallest number of slots of a segment.
 const SLOTS_MIN: usize = 4;
-/// From so many slots on a segment grows by a quarter: sizes that allocators have, too.
+/// A segment with at least this many slots grows by a quarter: allocators have these sizes, too.
 const QUARTERS: usize = 32;
-/// Bits of a hash that select the segment, at most. The others must tell slots apart.
+/// The largest number of hash bits that select the segment. The other bits must tell slots apart.
 const DEPTH_MAX: u32 = 20;
-/// A slot that holds nothing. No value has the number [`u32::MAX`].
+/// An empty slot. No value has the number [`u32::MAX`].
 const EMPTY: u64 = u64::MAX;
 
 /// See the module's documentation.
@@ -35,33 +35,33 @@ pub(in crate::table) struct SlotAddress {
     slot: u32,
 }
 
-/// What is in it.
+/// The content of a slot.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::table) struct First(u64);
 
 impl First {
-    /// Nothing.
+    /// An empty slot.
     pub(in crate::table) const NONE: Self = Self(EMPTY);
 }
 
 #[derive(Debug, Default)]
 struct Segment {
-    /// The half of the hash above the number, or [`EMPTY`]. The slot that a hash selects is so far from the
-    /// beginning as the hash is in the segment's share of all hashes; those behind it take what finds it
-    /// occupied.
+    /// The half of the hash above the number, or [`EMPTY`]. The place of the slot that a hash selects in the segment is
+    /// in proportion to the place of the hash in the segment's range of hashes. A value that finds its slot occupied
+    /// takes one of the slots behind it.
     slots: Box<[u64]>,
     used: u32,
-    /// How many of the highest bits are the same for all its values.
+    /// The number of highest bits that are the same for all its values.
     depth: u32,
 }
 
 impl Index {
-    /// An index of nothing.
+    /// An empty index.
     pub(in crate::table) const fn new() -> Self {
         Self { directory: Vec::new(), depth: 0, segments: Vec::new() }
     }
 
-    /// The number with this hash that `is` says it is.
+    /// The number with this hash that `is` accepts.
     #[inline]
     pub(in crate::table) fn find(&self, hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
         let half = half(hash);
@@ -69,7 +69,7 @@ impl Index {
         segment.find(segment.home(half), half, is)
     }
 
-    /// Where the slot is that a hash selects.
+    /// The address of the slot that a hash selects.
     #[inline]
     pub(in crate::table) fn place(&self, hash: u64) -> SlotAddress {
         let half = half(hash);
@@ -78,8 +78,8 @@ impl Index {
         SlotAddress { segment: to_u32(segment), slot: to_u32(slot) }
     }
 
-    /// What is in a slot. Few instructions, and no branch that depends on it: so those of many hashes are on
-    /// their way from memory at the same time.
+    /// The content of a slot. Few instructions, and no branch that depends on the content: so the contents for many
+    /// hashes are on their way from memory at the same time.
     #[inline]
     pub(in crate::table) fn first(&self, place: SlotAddress) -> First {
         let segment = self.segments.get(place.segment as usize);
@@ -87,7 +87,7 @@ impl Index {
         First(slot.copied().unwrap_or(EMPTY))
     }
 
-    /// The first number with this half of a hash, which is nearly always the one that is looked for. `place` and
+    /// The first number with this half of a hash, which is nearly always the searched one. `place` and
     /// `first` are of this hash.
     #[inline]
     pub(in crate::table) fn candidate(
@@ -128,7 +128,7 @@ impl Index {
         }
     }
 
-    /// Takes a number out; nothing happens when it is not there.
+    /// Removes a number; harmless when it is not there.
     pub(in crate::table) fn remove(&mut self, hash: u64, number: u32) {
         let half = half(hash);
         let at = self.segment(half);
@@ -142,13 +142,13 @@ impl Index {
 
     #[inline]
     fn segment(&self, half: u32) -> usize {
-        // In 64 bits, where a shift by 32 is one.
+        // In 64 bits, where a shift by 32 is allowed.
         let at = u64::from(half) >> (32 - self.depth);
         let segment = self.directory.get(usize::try_from(at).unwrap_or(0));
         segment.map_or(usize::MAX, |&segment| segment as usize)
     }
 
-    /// Moves the values of a segment whose next bit is set into a segment of their own.
+    /// Moves the values of a segment with the next bit set into a new segment.
     fn split(&mut self, segment: usize) {
         let depth = self.segments[segment].depth;
         if depth == self.depth {
@@ -174,7 +174,7 @@ impl Index {
 }
 
 impl Segment {
-    /// A segment of these slots' contents.
+    /// A segment with these contents of slots.
     fn of(contents: &[u64], depth: u32) -> Self {
         let slots = vec![EMPTY; size_for(contents.len())].into();
         let mut segment = Self { slots, used: 0, depth };
@@ -182,17 +182,17 @@ impl Segment {
         segment
     }
 
-    /// Whether a value more leaves a fifth of the slots free.
+    /// Whether a fifth of the slots stays free with one more value.
     #[inline]
     fn has_room(&self) -> bool {
         5 * (self.used as usize + 1) <= 4 * self.slots.len()
     }
 
-    /// The first number, from a slot on, with this half of a hash that `is` says it is.
+    /// The first number, from slot `at` on, with this half of a hash that `is` accepts.
     #[inline]
     fn find(&self, mut at: usize, half: u32, is: impl Fn(u32) -> bool) -> Option<u32> {
         loop {
-            // Nothing at all in an empty segment; else there is a free slot somewhere.
+            // No slot at all in an empty segment; any other segment has a free slot.
             let slot = *self.slots.get(at)?;
             if slot == EMPTY {
                 return None;
@@ -216,7 +216,7 @@ impl Segment {
         if at + 1 == self.slots.len() { 0 } else { at + 1 }
     }
 
-    /// How far a slot is behind another one.
+    /// The number of slots from one slot to a later one, across the end if need be.
     fn distance(&self, from: usize, to: usize) -> usize {
         if to >= from { to - from } else { to + self.slots.len() - from }
     }
@@ -231,7 +231,7 @@ impl Segment {
         self.used += 1;
     }
 
-    /// Takes a slot's content out, and moves those behind it up that would not be found any more.
+    /// Removes a slot's content, and moves up contents behind it that would not be found any more.
     fn take(&mut self, slot: u64) {
         if self.used == 0 {
             return;
@@ -274,7 +274,7 @@ fn larger(slots: usize) -> usize {
     if slots < QUARTERS { (2 * slots).max(SLOTS_MIN) } else { slots + (1 << slots.ilog2()) / 4 }
 }
 
-/// The smallest size for so many values and some more.
+/// The smallest size for this number of values and some more.
 fn size_for(values: usize) -> usize {
     let mut slots = 0;
     while 3 * slots < 4 * values {
@@ -287,7 +287,7 @@ fn to_u32(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// The half of a hash that is kept.
+/// The half of a hash that a slot keeps.
 #[inline]
 fn half(hash: u64) -> u32 {
     high(hash)
@@ -349,7 +349,7 @@ mod tests {
         assert!(index.segments.iter().all(|segment| segment.slots.is_empty()), "slots are left");
     }
 
-    /// The memory of a value must not depend on how many there are.
+    /// The memory per value must not depend on the number of values.
     #[test]
     fn slots_are_few_at_any_number_of_values() {
         let mut index = Index::new();
@@ -367,7 +367,7 @@ mod tests {
     fn hashes_that_fall_together_cost_time_and_lose_nothing() {
         let mut index = Index::new();
         let mut held = BTreeMap::new();
-        // All of one slot, across the end of a segment, in a few hashes.
+        // A few hashes that all select the last slot of a segment, so that the values go on at its beginning.
         for number in 0..6000u32 {
             let hash = u64::from(u32::MAX - number % 3) << 32;
             index.insert(hash, number);

@@ -33,8 +33,8 @@ use super::slab::{NONE, Slab};
 use super::view::View;
 use crate::wire::{Destination, NextHop};
 
-/// Default routes that a dump begins with. Bits below the prefix length tell routes apart, so a peer
-/// may announce any number of default routes; so many are looked at for every dump.
+/// The largest number of default routes with which a dump begins. Bits below the prefix length tell routes apart, so a
+/// peer may announce any number of default routes; every dump looks at so many of them.
 pub(crate) const FIRSTS_MAX: usize = 64;
 
 /// See the module's documentation.
@@ -44,21 +44,21 @@ pub(crate) struct LocRib {
     /// From destinations to their only route, or to the mark of their group.
     index: Index,
     groups: Slab<Group>,
-    /// From groups and next hops to routes' places in their groups, of the groups that have many.
+    /// From groups and next hops to routes' places in their groups, for the groups that have many routes.
     crowded: Index,
     hops: HopTable,
     further: Announcers,
-    /// Default routes that a dump begins with, tombstones included. A route is one of them for life.
+    /// Default routes with which a dump begins, tombstones included. A route stays one of them until it is freed.
     firsts: SmallVec<[u32; 4]>,
     announced: usize,
-    /// How many of a destination's routes may be announced.
+    /// The largest number of announced routes of a destination.
     next_hops: u32,
     destination_hash: DestinationHash,
     hasher: RandomState,
 }
 
 impl LocRib {
-    /// No routes; of each destination at most so many may be announced.
+    /// An empty table; of each destination at most `next_hops` routes may be announced.
     pub(crate) fn new(next_hops: u32, hasher: RandomState) -> Self {
         Self {
             entries: Slab::new(),
@@ -75,12 +75,12 @@ impl LocRib {
         }
     }
 
-    /// Routes that somebody announces.
+    /// The number of announced routes.
     pub(crate) fn announced(&self) -> usize {
         self.announced
     }
 
-    /// Routes held, tombstones included.
+    /// The number of routes held, tombstones included.
     pub(crate) fn held(&self) -> usize {
         self.entries.len()
     }
@@ -90,7 +90,7 @@ impl LocRib {
         self.entries.end()
     }
 
-    /// The route at a place, or what is left of one. `None` when nothing is anywhere near.
+    /// The route at a place, or what is left of one. `None` when the place's page holds no route.
     #[inline]
     pub(crate) fn at(&self, place: u32) -> Option<&Entry> {
         self.entries.get(place)
@@ -170,12 +170,12 @@ impl LocRib {
         }
     }
 
-    /// Adds `member` to the announcers; `further` is where its list of routes begins that it announces
-    /// beside another. `false` when it is one already, and when its destination has as many next hops as
-    /// it may have without this one.
+    /// Adds `member` to the announcers; `further` is the head of its list of routes that it announces
+    /// beside another member. `false` when it is an announcer already, and when its destination has the largest allowed
+    /// number of next hops without this one.
     ///
-    /// The caller has the member list the route when that becomes the primary announcer, which is the case
-    /// exactly when the route was a tombstone.
+    /// The caller puts the route into the member's list when the member becomes the primary announcer, which is the
+    /// case exactly when the route was a tombstone.
     pub(crate) fn add_announcer(
         &mut self,
         route: u32,
@@ -201,14 +201,14 @@ impl LocRib {
         self.further.add(&mut entry.further, route, member, !is_server, further)
     }
 
-    /// Takes a member that is not the primary one from the announcers; `further` is where its list of
-    /// such routes begins. `false` when it is none.
+    /// Removes a member that is not the primary announcer from the announcers; `further` is the head of its list of
+    /// such routes. `false` when it is no announcer.
     pub(crate) fn remove_further(&mut self, route: u32, member: u32, further: &mut u32) -> bool {
         let entry = &mut self.entries[route];
         self.further.remove(&mut entry.further, route, member, further)
     }
 
-    /// Takes the only announcer away. The route stays in its list.
+    /// Removes the only announcer. The route stays in its list.
     pub(crate) fn retract(&mut self, route: u32) {
         let entry = &mut self.entries[route];
         entry.lister |= GONE;
@@ -218,14 +218,14 @@ impl LocRib {
         }
     }
 
-    /// Who was the only announcer last, and lists the route still, is it again.
+    /// Makes the former only announcer, whose list still has the route, the announcer again.
     pub(crate) fn restore(&mut self, route: u32) {
         self.entries[route].lister &= !GONE;
     }
 
-    /// Takes a usual route's only announcer away, or gives a tombstone of one the announcer back that it had
-    /// last. `restamp` makes the stamp of the route's newest change from that of the one before. `false`,
-    /// and nothing else, when the route is not a usual one or its announcer is another.
+    /// Removes a usual route's only announcer, or gives the announcer back to the tombstone of a usual route.
+    /// `restamp` makes the stamp of the route's newest change from that of the one before. `false`,
+    /// and no effect, when the route is not a usual one or its announcer is another.
     #[inline]
     pub(crate) fn toggle(
         &mut self,
@@ -249,7 +249,7 @@ impl LocRib {
         true
     }
 
-    /// Puts a route that is in no list in front of its primary announcer's, which begins at `first`.
+    /// Puts a route that is in no list at the head of its primary announcer's list, which begins at `first`.
     pub(crate) fn link(&mut self, route: u32, member: u32, first: &mut u32) {
         let next = std::mem::replace(first, route);
         let entry = &mut self.entries[route];
@@ -259,8 +259,8 @@ impl LocRib {
         }
     }
 
-    /// Takes a route out of the list that it is in, which begins at `first`. Nobody is its primary
-    /// announcer then.
+    /// Takes a route out of the list that it is in, which begins at `first`. Then the route has no primary
+    /// announcer.
     pub(crate) fn unlink(&mut self, route: u32, first: &mut u32) {
         let entry = &mut self.entries[route];
         entry.lister = NONE;
@@ -280,17 +280,17 @@ impl LocRib {
         self.further.of(self.entries[route].further)
     }
 
-    /// How many further announcers all routes have.
+    /// The number of further announcers of all routes.
     pub(crate) fn further_total(&self) -> usize {
         self.further.total()
     }
 
-    /// How many they are.
+    /// The number of a route's further announcers.
     pub(crate) fn further_count(&self, route: u32) -> u32 {
         self.further.count(self.entries[route].further)
     }
 
-    /// Whether a member is one of them.
+    /// Whether a member is a further announcer of a route.
     pub(crate) fn is_further(&self, route: u32, member: u32) -> bool {
         self.further.contains(self.entries[route].further, route, member)
     }
@@ -300,12 +300,12 @@ impl LocRib {
         self.route(route).primary() == Some(member) || self.is_further(route, member)
     }
 
-    /// The first route of a member's list of those that it announces beside another.
+    /// The first route of a member's list of routes that it announces beside another member.
     pub(crate) fn first_further(&self, list: u32) -> u32 {
         self.further.route_of(list)
     }
 
-    /// What subscribers see of a route. Costs the same for any number of announcers.
+    /// The view that subscribers have of a route. Costs the same for any number of announcers.
     #[inline]
     pub(crate) fn view(&self, route: u32, is_server: impl Fn(u32) -> bool) -> View {
         let entry = &self.entries[route];
@@ -338,7 +338,7 @@ impl LocRib {
         is_listed.then(|| (&entry.destination, self.with_same_destination(place)))
     }
 
-    /// What a route has in common with the others of its destination; `None` while there is no other.
+    /// The group of a route's destination; `None` while the destination has no other route.
     pub(crate) fn group_of(&self, route: u32) -> Option<u32> {
         let group = self.entries[route].group;
         (group != NONE).then_some(group)
@@ -349,11 +349,11 @@ impl LocRib {
         let group = self.entries[route].group;
         let routes = if group == NONE { None } else { Some(&self.groups[group].routes) };
         let alone = if group == NONE { Some(route) } else { None };
-        // The newest come first as a rule.
+        // As a rule, the newest come first.
         alone.into_iter().chain(routes.into_iter().flat_map(|routes| routes.iter().rev().copied()))
     }
 
-    /// Takes a route out of its group, where others are left.
+    /// Takes a route out of its group, which keeps other routes.
     fn leave_group(&mut self, route: u32) {
         let number = self.entries[route].group;
         let place = if self.groups[number].is_indexed {
@@ -387,7 +387,7 @@ impl LocRib {
         self.vacate_grouped(route);
     }
 
-    /// Makes the place of a route free whose destination has others.
+    /// Makes the place of a route free whose destination has other routes.
     fn vacate_grouped(&mut self, route: u32) {
         self.hops.release(self.entries[route].hop_fields);
         self.entries.remove(route);

@@ -14,7 +14,7 @@ impl LocRib {
         self.entries.get(place).is_some_and(|entry| entry.state == EntryState::Held)
     }
 
-    /// Lets every destination have so many next hops from now on. What it has more of stays.
+    /// Limits the next hops of every destination from now on. Further ones that it has stay.
     pub(crate) fn limit_next_hops(&mut self, next_hops: u32) {
         self.next_hops = next_hops;
     }
@@ -24,7 +24,7 @@ impl LocRib {
         self.firsts = firsts;
     }
 
-    /// Takes a place for which there is no route, until [`LocRib::give_place_back`].
+    /// Takes a place that holds no route, until [`LocRib::give_place_back`].
     pub(crate) fn take_place(&mut self) -> u32 {
         self.entries.insert(Entry {
             destination: Destination::FIRST,

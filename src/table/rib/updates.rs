@@ -7,11 +7,11 @@ use super::{FEW, FIRSTS_MAX, Further, Group, LocRib, to_place};
 use crate::table::slab::NONE;
 use crate::wire::{Action, Destination, NextHop};
 
-/// How many are looked up together. More would not fit into what a core has under way at a time, and
-/// should still be in its nearest cache when they are carried out.
+/// The number of updates that are looked up together. More would exceed the lookups that a core can have under way, and
+/// would leave its nearest cache before they are carried out.
 pub(crate) const TOGETHER: usize = 32;
 
-/// What a publisher says of one route of a VNI.
+/// An update of one route of a VNI by a publisher.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Announcement {
     pub(crate) action: Action,
@@ -19,7 +19,7 @@ pub(crate) struct Announcement {
     pub(crate) next_hop: NextHop,
 }
 
-/// What the lookup of an update has found. Holds until a route is freed; what was not there may have come
+/// The result of an update's lookup. It holds until a route is freed; a route that was not there may have come
 /// meanwhile.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Found {
@@ -40,7 +40,7 @@ impl Found {
     }
 }
 
-/// What the lookup of several has found.
+/// The results of the lookups of several updates.
 #[derive(Debug)]
 pub(crate) struct Lookup {
     hashes: [u64; TOGETHER],
@@ -52,7 +52,7 @@ impl Lookup {
         Self { hashes: [0; TOGETHER], routes: [NONE; TOGETHER] }
     }
 
-    /// What was found of each.
+    /// The result for each.
     #[inline]
     pub(crate) fn found(&self) -> impl Iterator<Item = Found> + '_ {
         let found = self.hashes.iter().zip(&self.routes);
@@ -62,7 +62,7 @@ impl Lookup {
 
 impl LocRib {
     /// Looks up the routes of at most [`TOGETHER`] updates. Each loop takes one step of every lookup, so
-    /// that their waits for memory overlap. Those that fetch only fetch: where a branch depends on what memory has
+    /// that their waits for memory overlap. Loops that fetch only fetch: if a branch depends on bytes that memory has
     /// yet to bring, the processor guesses, and a wrong guess ends the overlap.
     #[inline(never)]
     pub(crate) fn find_all(&self, updates: &[Announcement], lookup: &mut Lookup) {
@@ -92,14 +92,14 @@ impl LocRib {
         }
     }
 
-    /// Another destination has the same half of the hash, or this one has several routes.
+    /// Looks up a route when another destination has the same half of the hash, or this one has several routes.
     #[cold]
     fn find_other(&self, hash: u64, update: &Announcement) -> u32 {
         let Announcement { destination, next_hop, .. } = update;
         self.find_hashed(hash, destination, next_hop).unwrap_or(NONE)
     }
 
-    /// How a destination is hashed here.
+    /// The hash of a destination in this table.
     pub(crate) fn hash_of(&self, destination: &Destination) -> u64 {
         self.destination_hash.of(destination)
     }
@@ -109,7 +109,7 @@ impl LocRib {
         self.find_hashed(self.destination_hash.of(destination), destination, hop)
     }
 
-    /// What a lookup of one finds.
+    /// Looks up one route.
     pub(crate) fn find_one(&self, destination: &Destination, hop: &NextHop) -> Found {
         let hash = self.destination_hash.of(destination);
         let route = self.find_hashed(hash, destination, hop).unwrap_or(NONE);
@@ -117,7 +117,7 @@ impl LocRib {
     }
 
     /// The route with this identity, made as a tombstone if there is none. `None` when its destination
-    /// has as many next hops as it may have. `hash` is what a lookup of the destination found; `fresh` is
+    /// has the largest allowed number of next hops. `hash` is the destination's hash, from its lookup; `fresh` is
     /// the stamp of a route that has never changed.
     #[inline(never)]
     pub(crate) fn find_or_insert(
@@ -132,7 +132,7 @@ impl LocRib {
         if let Some(route) = route.filter(|&route| self.entries[route].state == EntryState::Held) {
             return Some(route);
         }
-        // What is made here and not announced would never be freed: the journal does not know it.
+        // A route that is made here and not announced would never be freed: the journal does not know it.
         if other.is_some_and(|other| self.is_full(other)) {
             return None;
         }
@@ -206,7 +206,7 @@ impl LocRib {
     #[inline]
     fn is_route(&self, route: u32, update: &Announcement) -> bool {
         let entry = &self.entries[route];
-        // A mark is brought back by its insertion.
+        // An update brings a mark back by inserting it.
         entry.destination == update.destination
             && entry.state == EntryState::Held
             && self.is_hop(entry, &update.next_hop)
@@ -228,7 +228,7 @@ impl LocRib {
             }
     }
 
-    /// Puts a route into the group of another one of its destination, which may have none yet.
+    /// Puts a route into the group of another route of its destination, which may have no group yet.
     fn join_group(&mut self, route: u32, other: u32) {
         if self.entries[other].group == NONE {
             let Entry { changed, .. } = self.entries[other];

@@ -37,7 +37,7 @@ fn a_dump_begins_with_so_many_default_routes_and_misses_none() {
     let count = FIRSTS_MAX + 20;
     announce(&mut table, 10);
     for i in 0..count {
-        // Bits below the length tell them apart.
+        // Bits below the length tell these routes apart.
         table.announce(A, &format!("10.0.0.{i}/0"), 1);
     }
     table.flush();
@@ -91,7 +91,7 @@ fn so_many_chunks_are_remembered_and_then_the_oldest_is_forgotten() {
     for _ in 0..5 {
         chunks.extend(table.pull(B, 400).and_then(|chunk| chunk.batch));
     }
-    // The first two are forgotten: whoever comes late encodes anew what is in them.
+    // The first two chunks are forgotten: a subscriber that comes late gets their content encoded again.
     let anew = table.pull(C, 400).and_then(|chunk| chunk.batch).expect("a chunk");
     assert!(!Arc::ptr_eq(&chunks[0], &anew));
     assert_eq!(chunks[0].bytes(), anew.bytes());
@@ -100,7 +100,7 @@ fn so_many_chunks_are_remembered_and_then_the_oldest_is_forgotten() {
     assert_eq!(table.vnet.remembered(), 3);
 }
 
-/// A destination with as many next hops as it may have, all of which are others than a slow subscriber knows.
+/// A destination has the largest allowed number of next hops, and a slow subscriber knows none of them.
 #[test]
 fn no_chunk_is_above_64_kib_and_one_message() {
     const LIMIT: usize = 64 * 1024;

@@ -217,7 +217,7 @@ fn tombstones_are_trimmed() {
 #[test]
 fn what_came_and_went_within_a_batch_leaves_nothing() {
     let mut table = Table::new();
-    // Anew at first, then where it was before.
+    // The route comes as a new one at first, then where it was before.
     for _ in 0..2 {
         table.announce(A, &prefix(1), 1);
         table.withdraw(A, &prefix(1), 1);
@@ -287,7 +287,7 @@ fn the_slowest_is_given_up_when_the_journal_is_full() {
     assert_eq!(table.reader(C).view.len(), 11);
 }
 
-/// A peer that takes nothing beside churn, and one that takes a little now and then.
+/// During churn, one peer takes nothing, and one takes a little now and then.
 #[test]
 fn a_journal_is_coalesced_in_portions_while_it_grows() {
     let bounds =
@@ -307,7 +307,7 @@ fn a_journal_is_coalesced_in_portions_while_it_grows() {
             table.withdraw(A, &prefix(i), old);
             table.announce(A, &prefix(i), new);
         }
-        // One that is never seen again.
+        // A route that never comes again.
         table.announce(A, &prefix(1000 + usize::from(round)), 1);
         table.flush();
         table.withdraw(A, &prefix(1000 + usize::from(round)), 1);
@@ -320,7 +320,7 @@ fn a_journal_is_coalesced_in_portions_while_it_grows() {
             table.pull(C, 500);
         }
     }
-    // Else what C was sent in the beginning would be good enough for B.
+    // Otherwise the chunk that C was sent in the beginning would do for B.
     table.now = Moment(5_000_000);
     for peer in [B, C] {
         table.catch_up(peer);
@@ -378,7 +378,7 @@ fn a_chunk_ends_inside_a_destination_with_many_next_hops() {
         chunks += 1;
         let len = chunk.batch.as_ref().map_or(0, |batch| batch.len());
         assert!(len <= longest, "{len} bytes");
-        // Changes in between come behind.
+        // Changes in between come behind the rest.
         if chunks == 5 {
             table.withdraw(A, NET, 1000);
             table.announce(A, NET, 1);

@@ -5,7 +5,7 @@ use crate::table::TableBounds;
 
 const A: u64 = 1;
 const B: u64 = 2;
-/// Two that want one next hop of each destination.
+/// A subscriber that wants one next hop of each destination; there are two.
 const ONE: u64 = 5;
 const OTHER: u64 = 6;
 const NET: &str = "10.0.0.0/8";
@@ -18,7 +18,7 @@ fn table() -> Table {
     table
 }
 
-/// After each of these announcements (`+`) and withdrawals of a peer, what `ONE` was sent.
+/// Announces (`+`) and withdraws as these peers do, and compares what `ONE` was sent after each.
 fn run<const N: usize>(table: &mut Table, updates: [(u64, &str, &[&str]); N]) {
     for (peer, update, expected) in updates {
         let (sign, hop) = update.split_at(1);

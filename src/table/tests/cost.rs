@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::harness::Table;
 
-/// The time that a thousand more peers take to announce ten routes and to leave, `before` others having
+/// The time that a thousand more peers take to announce ten routes and to leave, after `before` other peers have
 /// announced them.
 fn thousand_more(before: u64) -> Duration {
     let mut table = Table::new();
@@ -15,7 +15,7 @@ fn thousand_more(before: u64) -> Duration {
             }
         }
     };
-    // Servers: all of them have to be looked at to know that no client announces the route.
+    // Servers: only a look at all of them shows that no client announces the route.
     announce(&mut table, 2000..2000 + before);
     let began = Instant::now();
     let more = 2000 + before..3000 + before;

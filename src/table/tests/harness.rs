@@ -22,14 +22,14 @@ use crate::wire::{Action, Destination, Message, NextHop, Vni, split};
 /// Bytes asked for in one chunk unless a test says otherwise.
 pub(super) const CHUNK: usize = 4096;
 
-/// What a subscriber has.
+/// The routes that a subscriber has.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     in_sync: bool,
     is_slow: bool,
     pub(super) ended: bool,
     pub(super) view: BTreeSet<String>,
-    /// Messages since last asked, such as `+10.0.0.0/8 1`.
+    /// Messages since the last look, such as `+10.0.0.0/8 1`.
     log: Vec<String>,
 }
 
@@ -42,21 +42,21 @@ pub(super) struct Table {
     /// Whether the latest update would have been one next hop too many.
     pub(super) was_full: bool,
     readers: BTreeMap<u64, Reader>,
-    /// Peers that are gone without a word.
+    /// Peers whose session ended without notice.
     gone: BTreeSet<u64>,
 }
 
-/// By what a peer is known in each of its sessions.
+/// The kin of a peer, the same in each of its sessions.
 fn kin(peer: u64) -> Kin {
     Kin::from_numbers([peer % 10_000, 0])
 }
 
-/// Whether a peer is a server: those above 1000 are, in each of their sessions, which are 10,000 apart.
+/// Whether a peer is a server: peers above 1000 are, in each of their sessions. Sessions of a peer are 10,000 apart.
 fn is_server(peer: u64) -> bool {
     peer % 10_000 > 1000
 }
 
-/// What a peer receives: 5 and 6 one next hop of each destination, 7 its own routes, 8 those in a dump.
+/// The routes that a peer receives: 5 and 6 one next hop of each destination, 7 also its own, 8 its own in a dump.
 fn selection(peer: u64) -> Selection {
     let echo = match peer % 10_000 {
         7 => Echo::All,
@@ -88,12 +88,12 @@ impl Table {
         }
     }
 
-    /// A session ends without a word, and its routes are kept until then. Peers of one number are kin.
+    /// A session ends without notice, and its routes are kept until `until`. Peers with the same number are kin.
     pub(super) fn vanish(&mut self, peer: u64, until: Moment) {
         self.vanish_as(peer, Hold { kin: kin(peer), until });
     }
 
-    /// The same, known by this.
+    /// The same with a given hold.
     pub(super) fn vanish_as(&mut self, peer: u64, hold: Hold) {
         if self.vnet.hold(PeerId(peer), hold).is_none() {
             self.vnet.leave(PeerId(peer));
@@ -102,7 +102,7 @@ impl Table {
         self.gone.insert(peer);
     }
 
-    /// A peer is back, under the number of another session; how many routes are its own.
+    /// A peer is back, under the number of another session. Returns how many routes it takes over.
     pub(super) fn come_back(&mut self, peer: u64) -> u32 {
         self.vnet.adopt(Self::origin(peer), kin(peer)).map_or(0, |adopted| adopted.routes)
     }
@@ -156,14 +156,14 @@ impl Table {
         routes.iter().map(|route| hop(route.next_hop.address())).collect()
     }
 
-    /// SUBSCRIBE, without asking for anything yet.
+    /// Subscribes a peer, which does not ask for anything yet.
     pub(super) fn join(&mut self, peer: u64) {
         let member = self.vnet.member(Self::origin(peer));
         assert!(self.vnet.subscribe(member), "{peer} is subscribed already");
         self.readers.insert(peer, Reader::default());
     }
 
-    /// SUBSCRIBE and the whole dump.
+    /// Subscribes a peer, which takes the whole dump.
     pub(super) fn subscribe(&mut self, peer: u64) {
         self.join(peer);
         self.catch_up(peer);
@@ -183,7 +183,7 @@ impl Table {
     /// The next chunk for a subscriber that is behind.
     pub(super) fn pull(&mut self, peer: u64, limit: usize) -> Option<Chunk> {
         let chunk = self.vnet.chunk(PeerId(peer), limit, self.now).map(|(_, chunk)| chunk);
-        self.deliver(); // what building the chunk sealed goes first
+        self.deliver(); // batches that building the chunk sealed go first
         let chunk = chunk?;
         let reader = self.readers.get_mut(&peer).expect("a subscriber");
         if let Some(batch) = &chunk.batch {
@@ -208,7 +208,7 @@ impl Table {
         self.readers.remove(&peer);
     }
 
-    /// Seals the open batch and gives it to everybody in sync.
+    /// Seals the open batch and gives it to all subscribers in sync.
     pub(super) fn flush(&mut self) {
         self.vnet.seal();
         self.deliver();
@@ -239,11 +239,11 @@ impl Table {
         given_up
     }
 
-    /// Packs and unpacks the VNI, if it is one that would be packed.
+    /// Packs and unpacks the VNI, if it can be packed.
     pub(super) fn repack(&mut self) -> bool {
         let Some(packed) = Packed::of(&mut self.vnet) else { return false };
         let basis = TableBasis { bounds: self.bounds, hasher: RandomState::with_seeds(1, 2, 3, 4) };
-        // The mark of a destination whose other routes are held counts as a tombstone.
+        // The mark of a destination with other routes counts as a tombstone.
         let open = VniInfo { tombstones: 0, ..self.vnet.info(ShardId(0)) };
         assert_eq!(packed.info(self.vnet.vni, ShardId(0)), open);
         self.vnet = packed.unpack(self.vnet.vni, &basis);
@@ -258,7 +258,7 @@ impl Table {
         pieces
     }
 
-    /// Reads a VNI from the portable form. All peers have connections but those above 2000.
+    /// Reads a VNI from the portable form. All peers have connections, except those above 2000.
     pub(super) fn import(&self, pieces: Vec<Kind>) -> Result<Vnet, Defect> {
         let hasher = RandomState::with_seeds(5, 6, 7, 8);
         let basis = Arc::new(TableBasis { bounds: self.bounds, hasher });
@@ -271,7 +271,7 @@ impl Table {
         importer.into_vnet()
     }
 
-    /// Takes the VNI through the portable form: whoever subscribes goes on by asking.
+    /// Takes the VNI through the portable form: then all subscribers go on by asking.
     pub(super) fn port(&mut self) {
         let pieces = self.export();
         let mut bytes = Vec::new();
@@ -285,7 +285,7 @@ impl Table {
         }
     }
 
-    /// What a subscriber has been sent since the last call.
+    /// The messages that a subscriber has been sent since the last call.
     pub(super) fn got(&mut self, peer: u64) -> Vec<String> {
         self.readers.get_mut(&peer).map(|reader| std::mem::take(&mut reader.log)).expect("a reader")
     }

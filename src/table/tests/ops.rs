@@ -9,7 +9,8 @@ use crate::ids::{Moment, PeerId};
 use crate::table::TableBounds;
 use crate::table::vnet::UpdateOutcome;
 
-/// Eight clients, of which two receive one next hop of each destination and two receive own routes back, and two servers.
+/// Eight clients and two servers. Two of the clients receive one next hop of each destination, two receive own routes
+/// back.
 const PEERS: [u64; 10] = [1, 2, 3, 4, 5, 6, ECHO_ALL, ECHO_DUMP, 1001, 1002];
 const DESTINATIONS: u8 = 6;
 const HOPS: u16 = 3;
@@ -52,7 +53,7 @@ pub(crate) fn decode([kind, peer, a, b]: Code) -> Op {
     }
 }
 
-/// Bounds that make everything happen with few routes.
+/// Bounds small enough that everything happens with few routes.
 pub(crate) fn bounds(
     [seal, trim, compact, places, entries, cached, hops, portion]: Head,
 ) -> TableBounds {
@@ -70,10 +71,10 @@ pub(crate) fn bounds(
     }
 }
 
-/// Routes and who announces each.
+/// Routes, each with its announcers.
 pub(crate) type Model<R> = BTreeMap<R, BTreeSet<u64>>;
 
-/// The routes that a peer is to have. Peers above 1000 are servers.
+/// The routes that a peer should have. Peers above 1000 are servers.
 pub(crate) fn owed<R: Ord + Clone>(model: &Model<R>, peer: u64) -> BTreeSet<R> {
     let is_owed = |by: &BTreeSet<u64>| {
         let is_own = |a: u64| a == peer && peer != ECHO_ALL;
@@ -88,12 +89,12 @@ pub(crate) fn forget<R>(model: &mut Model<R>, peer: u64) {
     }
 }
 
-/// Which next hop of each destination is chosen, while anybody wants one alone.
+/// The chosen next hop of each destination, while any peer wants only one.
 #[derive(Default)]
 struct Choices(BTreeMap<u8, u16>);
 
 impl Choices {
-    /// Routes have come, or routes have gone.
+    /// Follows the choice after routes have come or gone.
     fn look(&mut self, table: &Table) {
         if !table.subscribers().into_iter().any(is_chooser) {
             self.0.clear();
@@ -108,7 +109,7 @@ impl Choices {
         }
     }
 
-    /// What a peer is to have that wants one.
+    /// The routes that a peer with one next hop should have.
     fn owed(&self, model: &Model<String>, peer: u64) -> BTreeSet<String> {
         let all = owed(model, peer);
         let of = |dest: u8| {
@@ -181,7 +182,7 @@ pub(crate) fn run(bounds: TableBounds, ops: impl IntoIterator<Item = Op>) {
     let mut choices = Choices::default();
     for op in ops {
         if let Op::Announce(peer, ..) = op {
-            // It would be done with the announcement, and what is chosen in between would not show.
+            // Otherwise the announcement would do it, and a choice in between would not show.
             table.vnet.finish_leaving(PeerId(peer), usize::MAX);
             choices.look(&table);
         }

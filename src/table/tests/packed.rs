@@ -12,7 +12,7 @@ const B: u64 = 2;
 /// A server.
 const S: u64 = 1001;
 
-/// Lets what lingers go by.
+/// Lets all lingering work finish.
 fn rest(table: &mut Table) {
     table.flush();
     table.now = Moment(table.now.0 + 2_000_000);

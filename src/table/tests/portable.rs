@@ -9,7 +9,7 @@ use crate::table::{RouteFilter, TableBounds};
 const A: u64 = 1;
 const B: u64 = 2;
 const C: u64 = 3;
-/// A peer whose connection does not come along.
+/// A peer whose connection the portable form does not carry.
 const GONE: u64 = 2001;
 
 fn shown(table: &Table) -> Vec<String> {
@@ -19,7 +19,7 @@ fn shown(table: &Table) -> Vec<String> {
     rows
 }
 
-/// A table in which much is under way: C is in the middle of its dump, B is behind, a peer is leaving, and
+/// A table with much work under way: C is in the middle of its dump, B is behind, a peer is leaving, and
 /// routes have been withdrawn.
 fn busy() -> Table {
     let mut table = Table::with(TableBounds { chunk_places: 2, ..TableBounds::default() });

@@ -9,7 +9,7 @@ use super::harness::Table;
 use crate::ids::{Kin, Moment};
 use crate::table::{Hold, TableBounds};
 
-/// Peers, and the same in their next session.
+/// Peers, and the same peers in their next session.
 const A: u64 = 1;
 const B: u64 = 2;
 const C: u64 = 3;
@@ -26,7 +26,7 @@ fn until(table: &Table) -> Moment {
     Moment(table.now.0 + HOLD)
 }
 
-/// The time of all that are gone is over.
+/// Ends the time of all peers that are gone.
 fn expire(table: &mut Table) {
     table.now = Moment(table.now.0 + HOLD);
     table.vnet.expire_stale(table.now);
@@ -66,7 +66,7 @@ fn who_comes_back_and_announces_the_same_is_not_noticed() {
     assert_eq!(table.vnet.stale_routes(), 0);
     expire(&mut table);
     assert_eq!((table.got(B), table.got(again)), (vec![], vec![]));
-    // Now it is as if it had never been gone.
+    // Now everything is as if the peer had never been gone.
     table.withdraw(again, &prefix(0), 1);
     table.flush();
     assert_eq!(table.got(B), [format!("-{} 1", prefix(0))]);
@@ -117,7 +117,7 @@ fn others_get_stale_routes_and_cannot_take_them_over() {
     assert_eq!(table.come_back(C + AGAIN), 0);
     table.subscribe(C);
     assert_eq!(table.reader(C).view.len(), 3);
-    // A second announcer is one, and remains when the first is gone.
+    // A second announcer counts, and remains when the first is gone.
     table.announce(C, &prefix(0), 1);
     expire(&mut table);
     table.flush();
@@ -172,7 +172,7 @@ fn a_source_cannot_leave_routes_behind_under_ever_new_names() {
     assert_eq!((table.vnet.stale_routes(), table.vnet.routes()), (8, 8));
 }
 
-/// What happens at random.
+/// A random event.
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Announce(u64, usize, u16),
@@ -201,12 +201,12 @@ fn op() -> impl Strategy<Value = Op> {
 
 type Route = (usize, u16);
 
-/// The rules, word by word: by the number of the session who announces what, and which of that is stale.
+/// The rules, word for word: which session announces which route, and which of these are stale.
 #[derive(Default)]
 struct Model {
     routes: BTreeMap<u64, BTreeSet<Route>>,
     stale: BTreeMap<u64, BTreeSet<Route>>,
-    /// The present session of each peer, by their first.
+    /// The present session of each peer, by its first session.
     sessions: BTreeMap<u64, u64>,
 }
 
@@ -302,7 +302,7 @@ fn step(table: &mut Table, model: &mut Model, op: Op) {
         }
         Op::Vanish(peer) => {
             let session = model.session(peer);
-            // What an earlier session left, and this one has not met, goes on by itself.
+            // Routes that an earlier session left, and that this one has not announced, go by themselves.
             let until = until(table);
             table.vanish(session, until);
             let routes = model.routes.get(&session).cloned().unwrap_or_default();
@@ -313,7 +313,7 @@ fn step(table: &mut Table, model: &mut Model, op: Op) {
             model.sessions.insert(peer, session + AGAIN);
         }
         Op::Expire => {
-            // Some have an earlier end: take the last.
+            // Some holds have an earlier end: take the last.
             expire(table);
             model.expire();
         }

@@ -284,7 +284,7 @@ fn a_destination_has_so_many_next_hops_and_no_more() {
     assert_eq!(table.announce(C, NET, 3), UpdateOutcome::Added, "it has this one");
     assert_eq!(table.announce(A, "10.0.0.0/16", 4), UpdateOutcome::Added, "another one has room");
     assert_eq!(table.withdraw(A, NET, 4), UpdateOutcome::Ignored);
-    // The tombstone of the first does not count.
+    // The tombstone of the first next hop does not count.
     assert_eq!(table.withdraw(A, NET, 1), UpdateOutcome::Removed);
     assert_eq!(table.announce(A, NET, 4), UpdateOutcome::Added);
     table.flush();
@@ -292,7 +292,7 @@ fn a_destination_has_so_many_next_hops_and_no_more() {
     assert!(!table.reader(B).view.contains("10.0.0.0/8 1"));
 }
 
-/// Enough for the ways in which few and many are kept.
+/// Enough announcers and next hops for both ways to keep them, few and many.
 #[test]
 fn announcers_and_next_hops_come_and_go_by_the_dozen() {
     let mut table = Table::new();
@@ -321,7 +321,7 @@ fn announcers_and_next_hops_come_and_go_by_the_dozen() {
     assert_eq!(table.vnet.held(), (0, 0));
 }
 
-/// A withdrawn route stays in its announcer's list until it is freed or somebody else announces it.
+/// A withdrawn route stays in its announcer's list until it is freed or another peer announces it.
 #[test]
 fn withdrawn_routes_change_hands() {
     let prefixes = |range: std::ops::Range<u8>| range.map(|at| format!("10.0.{at}.0/24"));
@@ -333,7 +333,7 @@ fn withdrawn_routes_change_hands() {
     }
     prefixes(2..10)
         .for_each(|prefix| assert_eq!(table.withdraw(A, &prefix, 1), UpdateOutcome::Removed));
-    // Taken over, and announced again by who had it.
+    // Other peers take them over, and the former announcer announces them again.
     prefixes(4..6)
         .for_each(|prefix| assert_eq!(table.announce(B, &prefix, 1), UpdateOutcome::Added));
     prefixes(6..8)
@@ -350,7 +350,7 @@ fn withdrawn_routes_change_hands() {
     table.vnet.expire(table.now);
     assert_eq!(table.trim(), None);
     assert_eq!(table.vnet.held().0, left.len(), "no tombstone is left");
-    // B's list has what it took over, and nothing that was freed.
+    // B's list has the routes that it took over, and none that was freed.
     table.leave(B);
     table.vnet.work(usize::MAX);
     table.flush();
