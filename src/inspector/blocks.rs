@@ -9,7 +9,7 @@ use super::{InspectError, Inspector};
 use crate::config::ReflectorConfig;
 use crate::policy::{Block, Blocked, Blocks, TooManyBlocks};
 
-/// How long it sleeps at most before it looks at the clock, which may be set.
+/// The longest sleep before a look at the clock, which may be set meanwhile.
 const LOOK: Duration = Duration::from_secs(10);
 
 /// Microseconds since 1970.
@@ -18,13 +18,13 @@ fn now() -> u64 {
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Puts these in force.
+/// Puts blocks in force.
 fn set(config: &mut ReflectorConfig, blocks: Blocks) {
     config.settings.policy = Arc::new(config.settings.policy.blocking(blocks));
 }
 
 impl ReflectorConfig {
-    /// Goes on by the blocks of another process.
+    /// Takes over the blocks of another process.
     pub(crate) fn keep_blocks(&mut self, blocks: &Blocks) {
         if *blocks != Blocks::default() {
             set(self, blocks.clone());
@@ -38,8 +38,8 @@ impl Inspector {
         self.control.config.borrow().settings.policy.blocks().clone()
     }
 
-    /// Refuses something for so long. Does not wait: shards close sessions and filter routes in portions, beginning
-    /// with their next turn.
+    /// Refuses peers or routes for a time. Does not wait: shards close sessions and filter routes in portions,
+    /// beginning with their next turn.
     ///
     /// # Errors
     /// [`TooManyBlocks`]; nothing changes then.
@@ -71,7 +71,7 @@ impl Inspector {
         outcome
     }
 
-    /// Ends the blocks that are meant, and returns them. What they filtered is announced again, in portions.
+    /// Ends and returns the blocks for which `is_meant` holds. Their filtered routes are announced again, in portions.
     pub(crate) fn unblock(&self, is_meant: impl Fn(&Block) -> bool) -> Vec<Block> {
         let mut ended = Vec::new();
         self.control.config.send_if_modified(|config| {

@@ -16,7 +16,7 @@ impl Inspector {
         self.counters_without(&[]).await
     }
 
-    /// The same, without asking some shards: they count with what they said last.
+    /// The same, without asking some shards: their last known counters are used.
     pub(crate) async fn counters_without(
         &self,
         silent: &[ShardId],
@@ -51,7 +51,7 @@ impl Inspector {
         self.control.metrics_of(shard.0).await
     }
 
-    /// Which shards are awake, what has moved, and why.
+    /// Which shards are awake, which VNIs and sessions have moved, and why.
     pub(crate) fn balance(&self) -> BalanceReport {
         self.control.balance()
     }

@@ -11,19 +11,19 @@ use crate::ids::{PeerId, ShardId};
 use crate::shard::inspect::{Cursor, PeerInfo, SessionState};
 use crate::threads::ShardThread;
 
-/// Sessions are ended in steps of this.
+/// The time between two steps of a drain.
 const STEP: Duration = Duration::from_millis(10);
-/// When there was none, to look again.
+/// The pause before the next look when no session was left.
 const IDLE: Duration = Duration::from_millis(250);
-/// Sessions listed at a time.
+/// The most sessions listed at a time.
 const LISTED: usize = 512;
 
-/// Drains whenever it is asked for, until the reflector stops.
+/// Drains on request, until the reflector stops.
 pub(crate) async fn run(inspector: Inspector) {
     let mut rate = inspector.control.drain.subscribe();
     loop {
         let per_second = *rate.borrow_and_update();
-        // Before the first session ends: else its withdrawals would go ahead of the word.
+        // The other sites learn of the drain before the first session ends: else its withdrawals would arrive first.
         let is_draining = per_second.is_some();
         if inspector.control.federation(move |it| it.drain(is_draining)).await.is_err() {
             return;

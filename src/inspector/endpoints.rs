@@ -12,7 +12,7 @@ use super::Inspector;
 use crate::control::{Audience, ControlError};
 use crate::http_guard::HttpGuard;
 
-/// What operators are answered on.
+/// The listeners for operators.
 #[derive(Debug)]
 pub(crate) struct Doors<S> {
     /// Everything, over HTTP.
@@ -26,7 +26,7 @@ pub(crate) struct Doors<S> {
 }
 
 impl<S> Doors<S> {
-    /// Whether there is any.
+    /// Whether there is any listener.
     pub(crate) fn is_any(&self) -> bool {
         let Self { http, health, control, readers } = self;
         http.is_some() || health.is_some() || control.is_some() || readers.is_some()
@@ -35,7 +35,7 @@ impl<S> Doors<S> {
 
 /// See the module's documentation.
 pub(crate) trait Endpoints {
-    /// A control socket, listening; dropped, it is gone.
+    /// A listening control socket; dropping it removes it.
     type Socket: Send + 'static;
 
     /// Opens a control socket.
@@ -44,7 +44,7 @@ pub(crate) trait Endpoints {
     /// [`ControlError`].
     fn open(path: &Path, audience: &Audience) -> Result<Self::Socket, ControlError>;
 
-    /// A control socket of another process, which goes on with it.
+    /// Takes over a control socket of another process.
     ///
     /// # Errors
     /// [`ControlError`].
@@ -59,7 +59,7 @@ pub(crate) trait Endpoints {
     #[cfg(unix)]
     fn descriptor(socket: &Self::Socket) -> Option<BorrowedFd<'_>>;
 
-    /// Answers on a thread of its own, at all doors that there are, until `stop` is dropped.
+    /// Answers on a thread of its own, on all listeners, until `stop` is dropped.
     fn run(
         runtime: &tokio::runtime::Runtime,
         doors: Doors<Self::Socket>,

@@ -12,7 +12,7 @@ impl Inspector {
             let all = route.announcers.len();
             route.sites = self.take_sites(&mut route.announcers);
             let taken = all - route.announcers.len();
-            // A site may announce by both of its peers.
+            // A site may announce through both of its peers.
             route.announcer_count -= taken.saturating_sub(route.sites.len()) as u64;
         }
     }
@@ -26,7 +26,7 @@ impl Inspector {
         }
     }
 
-    /// Takes the peers out that stand for other sites, and names these.
+    /// Takes out the peers that stand for other sites, and returns the names of these sites.
     fn take_sites(&self, peers: &mut Vec<PeerId>) -> Vec<String> {
         let mut sites = Vec::new();
         peers.retain(|peer| match self.control.roster.site_of(*peer) {
@@ -41,8 +41,8 @@ impl Inspector {
         sites
     }
 
-    /// The other sites, and how they are reached; `None` without federation. Cost: one question, which looks
-    /// at every VNI of every site.
+    /// The other sites, and how they are reached; `None` without federation. Cost: one question, for which the shard
+    /// looks at every VNI of every site.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]

@@ -45,11 +45,11 @@ use crate::wire::{Destination, NextHop, Vni};
 /// The most rows of one page, even if the caller asks for more.
 pub const PAGE_MAX: usize = 10_000;
 
-/// Sessions that one text may name.
+/// The most sessions that one text may name.
 const NAMED_MAX: usize = 1000;
-/// Slices that one page of filtered routes is put together from: four million places.
+/// The most slices in one page of filtered routes: four million places.
 const SLICES_MAX: usize = 1024;
-/// Parcels that wait for one monitor at most: an event, or up to 2048 updates of one batch.
+/// The most parcels that wait for one monitor: an event, or up to 2048 updates of one batch.
 const MONITOR_PARCELS: usize = 256;
 
 /// Inspects a running reflector and gives it commands. Cheap to clone, usable from any thread
@@ -176,7 +176,7 @@ impl Inspector {
             return Ok(vec![peer]);
         }
         let whole: Option<SocketAddr> = text.parse().ok();
-        // As it is shown in front of a port, too.
+        // The address may have brackets, as it has in front of a port.
         let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
         let address: Option<IpAddr> = bare.unwrap_or(text).parse().ok();
         let is_meant = |peer: &PeerInfo| {

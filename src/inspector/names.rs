@@ -7,7 +7,7 @@ use crate::diary::{self, ClosedPage, ClosedSession, Recorded, RecordedFilter};
 use crate::ids::PeerId;
 use crate::shard::inspect::{PeerInfo, RouteInfo};
 
-/// Sessions of one page at most.
+/// The most sessions of one page.
 const PAGE_MAX: usize = 10_000;
 
 impl Inspector {
@@ -49,8 +49,8 @@ impl Inspector {
         self.control.diary.find(filter, limit)
     }
 
-    /// Whether a text names a session that is or was: by its number, or by what it is or was called. Its node and the
-    /// other end are looked at where they are given.
+    /// Whether a text names a present or past session: by its number, or by its present or past name. Compares its node
+    /// and its remote address too, if they are given.
     pub(crate) fn is_named(
         &self,
         text: &str,
@@ -70,7 +70,7 @@ impl Inspector {
         self.control.diary.recorded_at_once(limit)
     }
 
-    /// Says how peers are called.
+    /// Sets the names of peers.
     pub(super) fn name_peers(&self, peers: &mut [PeerInfo]) {
         let ids: Vec<_> = peers.iter().map(|peer| peer.id).collect();
         for (peer, name) in peers.iter_mut().zip(self.control.diary.names(&ids)) {
@@ -78,7 +78,7 @@ impl Inspector {
         }
     }
 
-    /// Names the announcers of routes: other sites, and peers.
+    /// Sets the names of the announcers of routes: other sites, and peers.
     pub(super) fn name_announcers(&self, routes: &mut [RouteInfo]) {
         self.name_sites(routes);
         for route in routes {

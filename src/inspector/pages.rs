@@ -5,7 +5,7 @@ use std::future::Future;
 use crate::shard::inspect::{Cursor, Page};
 use crate::threads::InspectError;
 
-/// Hands over every row of a listing. `list` is asked for the page from a place on.
+/// Hands over every row of a listing. `list` gets a place and returns the page from there.
 pub(crate) async fn walk<T, F>(
     list: impl Fn(Cursor) -> F,
     mut each: impl FnMut(T),

@@ -10,7 +10,7 @@ use crate::shard::inspect::{
 use crate::threads::ShardThread;
 use crate::wire::Vni;
 
-/// The members of a VNI that may report, and what they have said.
+/// The subscribers of a VNI, and their reports.
 #[derive(Debug)]
 pub(crate) struct VniReports {
     vni: Vni,
@@ -36,9 +36,9 @@ impl VniReports {
 }
 
 impl Inspector {
-    /// What the subscribers of a VNI have reported, compared with what they should have: one row each, in the order of
-    /// their places; with a peer, its row alone. Reads the whole table of a VNI that anybody reports, in slices; a VNI
-    /// that changes meanwhile is compared as far as that is possible.
+    /// The reports of the subscribers of a VNI, compared with what they should have: one row each, in the order of
+    /// their places; with a peer, its row alone. Reads the whole table of a VNI with reports, in slices; a VNI that
+    /// changes meanwhile is compared as far as that is possible.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
@@ -74,7 +74,7 @@ impl Inspector {
         Ok(vnis)
     }
 
-    /// What the subscribers of a VNI have reported. Cost: a listing of its subscriptions, and a question for every 512
+    /// The reports of the subscribers of a VNI. Cost: a listing of its subscriptions, and a question for every 512
     /// subscribers of one shard.
     pub(crate) async fn reports(
         &self,
@@ -102,7 +102,7 @@ impl Inspector {
         Ok(VniReports { vni, subscriptions, facts })
     }
 
-    /// Compares reports with what is owed.
+    /// Compares reports with the routes that the table has for their senders.
     pub(crate) async fn compare(
         &self,
         reports: &VniReports,
@@ -142,7 +142,7 @@ impl Inspector {
         self.ask_owner(vni, question).await
     }
 
-    /// What members are owed of a VNI, and whether it has changed meanwhile.
+    /// The sums of a VNI's routes, and whether the VNI has changed meanwhile.
     async fn sums(&self, vni: Vni) -> Result<(Sums, bool), InspectError> {
         let mut sums = Sums::default();
         let (mut from, mut first) = (Some(0), None);
@@ -150,7 +150,7 @@ impl Inspector {
             let question = move |core: &dyn ShardThread| {
                 core.shard().borrow().inspect().sums(core.now(), vni, place)
             };
-            // It moves to another shard.
+            // The VNI moves to another shard.
             let Some(slice) = self.ask_owner(vni, question).await? else { return Ok((sums, true)) };
             first.get_or_insert(slice.head);
             sums.append(&slice);

@@ -7,14 +7,14 @@ use super::{InspectError, Inspector};
 use crate::shard::inspect::{ROWS_MAX, VniInfo};
 use crate::wire::Vni;
 
-/// The first `most` VNIs with routes behind one, or of all, in ascending order. Cost: a listing of all
+/// The first `most` VNIs with routes, from the first VNI or after `after`, in ascending order. Cost: a listing of all
 /// VNIs.
 pub(crate) async fn first_vnis_with_routes(
     inspector: &Inspector,
     after: Option<Vni>,
     most: usize,
 ) -> Result<Vec<Vni>, InspectError> {
-    // The last of them on top.
+    // The last of these VNIs is on top.
     let mut first = BinaryHeap::new();
     let offer = |info: VniInfo| {
         if info.routes > 0 && after.is_none_or(|after| info.vni > after) {
