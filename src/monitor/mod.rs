@@ -38,24 +38,24 @@ pub enum MonitorEvent {
     },
     /// A session is established.
     Established {
-        /// Who.
+        /// The session.
         peer: PeerId,
-        /// Where its connection lives.
+        /// The shard of its connection.
         shard: ShardId,
-        /// The other end.
+        /// Its remote address.
         remote: SocketAddr,
-        /// The node that it says it runs on; may be empty.
+        /// The node named in its HELLO; may be empty.
         node: Box<str>,
     },
     /// A session has ended.
     Closed {
-        /// Who.
+        /// The session.
         peer: PeerId,
-        /// Where its connection lived.
+        /// The shard of its connection.
         shard: ShardId,
-        /// The other end.
+        /// Its remote address.
         remote: SocketAddr,
-        /// The node that it said it runs on; may be empty.
+        /// The node named in its HELLO; may be empty.
         node: Box<str>,
         /// Why it ended.
         reason: CloseReason,
@@ -64,7 +64,7 @@ pub enum MonitorEvent {
     Missed(u64),
 }
 
-/// What goes through a monitor's channel: a batch stays encoded until its reader gets to it.
+/// An item of a monitor's channel: a batch stays encoded until the reader gets to it.
 #[derive(Debug)]
 pub(crate) enum Parcel {
     Updates(MonitoredBatch),
@@ -101,7 +101,7 @@ impl Parcel {
 #[derive(Debug)]
 pub struct Monitor {
     parcels: mpsc::Receiver<Stamped>,
-    /// Events of a parcel that has been opened, and when they happened.
+    /// Events of the opened parcel, and their times.
     events: VecDeque<(u64, MonitorEvent)>,
 }
 
@@ -115,8 +115,8 @@ impl Monitor {
         self.next_at().await.map(|(_, event)| event)
     }
 
-    /// The next event and its time, in microseconds since 1970. The time of a route is that at which its batch was
-    /// sealed.
+    /// The next event and its time, in microseconds since 1970. The time of a route event is the time at which its
+    /// batch was sealed.
     pub async fn next_at(&mut self) -> Option<(u64, MonitorEvent)> {
         loop {
             if let Some(event) = self.events.pop_front() {

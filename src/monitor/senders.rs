@@ -37,7 +37,7 @@ impl MonitorSender {
         }
     }
 
-    /// Says how many were missed, if there is room.
+    /// Sends the number of missed events, if there is room.
     fn own_up(&mut self) {
         if self.missed > 0 && self.channel.capacity() > 1 {
             let event = MonitorEvent::Missed(self.missed);
@@ -65,7 +65,7 @@ impl MonitorSenders {
         self.monitors.push(monitor);
     }
 
-    /// Hands on what watched VNIs have sealed.
+    /// Hands on the batches that watched VNIs have sealed.
     pub(crate) fn sealed(&mut self, shard: &mut Shard) {
         if self.monitors.is_empty() {
             return;
@@ -94,7 +94,7 @@ impl MonitorSenders {
         });
     }
 
-    /// Now and then: says what was missed, and forgets monitors that nobody reads any more.
+    /// Called now and then: sends numbers of missed events, and forgets monitors without a reader.
     pub(crate) fn tick(&mut self, shard: &mut Shard) {
         self.monitors.iter_mut().for_each(MonitorSender::own_up);
         self.drop_abandoned(shard);
