@@ -10,13 +10,13 @@ use super::{cut, now};
 use crate::ids::{Moment, PeerId};
 use crate::shard::Closed;
 
-/// Sessions that are kept of one node.
+/// The most sessions kept of one node.
 pub(super) const PER_NODE: usize = 8;
-/// Sessions that are kept at all. With the longest texts they take 5 MiB.
+/// The most sessions kept in all. With the longest texts they take 5 MiB.
 pub(super) const CLOSED_MAX: usize = 10_000;
-/// Sessions looked at while the lock is held.
+/// The most sessions looked at while the lock is held.
 const SLICE: usize = 256;
-/// Bytes that are kept of a node's name, and of a reason in words.
+/// The most bytes kept of a node's name, and of a reason in words.
 const TEXT_MAX: usize = 128;
 
 /// A session that has ended.
@@ -27,7 +27,7 @@ pub struct ClosedSession {
     pub peer: PeerId,
     /// The node that its HELLO named, at most 128 bytes; empty if it named none.
     pub node: Box<str>,
-    /// The address of the other end.
+    /// Its remote address.
     pub remote: SocketAddr,
     /// When it ended, in microseconds since 1970.
     pub ended: u64,
@@ -78,7 +78,7 @@ impl Default for ClosedSession {
 }
 
 impl ClosedSession {
-    /// One that has just ended.
+    /// A session that has just ended.
     pub(crate) fn of(closed: &Closed, remote: SocketAddr, at: Moment) -> Self {
         let Closed { peer, node, reason, counts, .. } = closed;
         Self {
@@ -115,18 +115,18 @@ impl ClosedSession {
         self
     }
 
-    /// What its node's sessions are found by: that of one without a node is its source.
+    /// The key of its node's sessions; a session without a node has its source as key.
     fn key(&self) -> Box<str> {
         if self.node.is_empty() { self.remote.ip().to_string().into() } else { self.node.clone() }
     }
 }
 
-/// See the module's documentation. The oldest session of a node goes when there are more than [`PER_NODE`] of it, and
-/// the oldest of all when there are more than [`CLOSED_MAX`]: a node whose sessions end again and again takes the place
-/// of no other.
+/// See the module's documentation. The oldest session of a node goes when the node has more than [`PER_NODE`], and the
+/// oldest of all when there are more than [`CLOSED_MAX`]: a node whose sessions end again and again does not displace
+/// other nodes' sessions.
 #[derive(Debug, Default)]
 pub(super) struct ClosedSessions {
-    /// By place; later ones have higher places.
+    /// By place; later sessions have higher places.
     sessions: BTreeMap<u64, Arc<ClosedSession>>,
     /// The places of each node, ascending.
     of_node: HashMap<Box<str>, VecDeque<u64>>,
@@ -139,7 +139,7 @@ impl ClosedSessions {
         self.take_over(Arc::new(session.cut()));
     }
 
-    /// The same with one that is cut already, or comes from another process.
+    /// The same with a session that is cut already, or comes from another process.
     pub(super) fn take_over(&mut self, session: Arc<ClosedSession>) {
         let (place, key) = (self.next, session.key());
         self.next += 1;
@@ -167,7 +167,7 @@ impl ClosedSessions {
         }
     }
 
-    /// Those of the next 256 before a place that are wanted, the latest first, but `most`; and where to go on.
+    /// The wanted ones of the next 256 sessions before a place, the latest first, at most `most`; and where to go on.
     pub(super) fn slice(
         &self,
         before: u64,
@@ -189,7 +189,7 @@ impl ClosedSessions {
         (rows, last.filter(has_more))
     }
 
-    /// All, the oldest first.
+    /// All sessions, the oldest first.
     pub(super) fn all(&self) -> Vec<Arc<ClosedSession>> {
         self.sessions.values().cloned().collect()
     }
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(peers(&all, "calm"), [1]);
         assert_eq!(peers(&all, "flaps"), (93..=100).rev().collect::<Vec<_>>());
         assert_eq!((all.node_of(PeerId(92)), all.node_of(PeerId(93))), (None, Some("flaps")));
-        // Nodes without a name are told apart by their source.
+        // Sessions without a node are grouped by their source.
         let from =
             |last: u16| SocketAddr::from((Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last), 9));
         for peer in 101..=120 {

@@ -20,7 +20,7 @@ use crate::wire::{Action, Message, Reassembly};
 /// exist only for sessions that an operator follows ([`Inspector::follow`](crate::reflector::Inspector::follow)).
 pub const FOLLOWED: &str = "metalbond::followed";
 
-/// Lines per second and session.
+/// The most lines per second and session.
 const LINES: u32 = 200;
 
 /// How much is logged about a followed session.
@@ -32,7 +32,7 @@ pub enum Detail {
     Messages,
 }
 
-/// Reads one session along.
+/// Logs one session.
 #[derive(Debug)]
 pub(crate) struct Follower {
     peer: PeerId,
@@ -44,7 +44,7 @@ pub(crate) struct Follower {
     limiter: Limiter,
 }
 
-/// What is said when it changes.
+/// The state of a session's flow, logged when it changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 struct FlowState {
     behind: u64,
@@ -53,7 +53,7 @@ struct FlowState {
     is_paused: bool,
 }
 
-/// How many messages of each kind went by.
+/// The numbers of messages by kind.
 #[derive(Debug, Default)]
 struct Tally {
     adds: u64,
@@ -62,7 +62,7 @@ struct Tally {
 }
 
 impl Follower {
-    /// Of a session that an operator wants to follow from now on.
+    /// For a session that an operator wants to follow from now on.
     pub(crate) fn begin(peer: PeerId, node: &str, remote: SocketAddr, detail: Detail) -> Self {
         info!(target: FOLLOWED, %peer, node, %remote, ?detail, "following");
         Self::new(peer, node, detail)
@@ -135,7 +135,7 @@ impl Follower {
         tally
     }
 
-    /// Says what has changed since the last look.
+    /// Logs the state that has changed since the last look.
     pub(crate) fn compare(&mut self, info: &PeerInfo) {
         let now = FlowState {
             behind: info.behind,
@@ -169,7 +169,7 @@ impl Follower {
     }
 }
 
-/// Whether a line may be written: with how many were left out before it, if any were.
+/// Whether a line may be written: `Some` with the number of lines left out before it, if there were any.
 fn allow(limiter: &Limiter) -> Option<Option<u64>> {
     limiter.allow().map(|left_out| (left_out > 0).then_some(left_out))
 }
@@ -180,7 +180,7 @@ enum Direction {
     Out,
 }
 
-/// Gives each message that has gone by whole to `each`. One that is not valid ends the session elsewhere;
+/// Hands each complete message to `each`. An invalid one ends the session elsewhere;
 /// here it ends the look at these bytes.
 fn messages(half: &mut Reassembly, bytes: &[u8], mut each: impl FnMut(&Message)) {
     let mut frames = half.feed(bytes);
@@ -202,7 +202,7 @@ impl Tally {
         match message {
             Message::Update(update) if update.action == Action::Add => self.adds += 1,
             Message::Update(_) => self.removes += 1,
-            // A read has thousands at most.
+            // One read may bring thousands of messages.
             other if self.others.len() < 8 => self.others.push(text(other)),
             _ => {}
         }

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use crate::sources::Source;
 
-/// Lines of one source that are let through in one period.
+/// The most lines of one source in one period.
 const LINES: u32 = 20;
 const PERIOD: Duration = Duration::from_secs(1);
-/// Sources that are told apart in one period; all others share the lines of one.
+/// The most sources counted separately in one period; all others share the lines of one source.
 const SOURCES_MAX: usize = 4096;
 
-/// Lets so many lines through in each second.
+/// Lets a limited number of lines through in each second.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     most: u32,
@@ -30,13 +30,13 @@ impl Limiter {
         Self::of(LINES)
     }
 
-    /// One that lets so many lines through.
+    /// A limiter that lets `most` lines through.
     pub(crate) fn of(most: u32) -> Self {
         let (lines, left_out) = (Cell::new(0), Cell::new(0));
         Self { most, began: Cell::new(Instant::now()), lines, left_out }
     }
 
-    /// `Some` when a line may be written: with how many were left out before it.
+    /// `Some` when a line may be written: with the number of lines left out before it.
     pub(crate) fn allow(&self) -> Option<u64> {
         let now = Instant::now();
         if now - self.began.get() > PERIOD {
@@ -52,7 +52,7 @@ impl Limiter {
     }
 }
 
-/// Lets so many lines of each source through in each second.
+/// Lets a limited number of lines of each source through in each second.
 #[derive(Debug)]
 pub(crate) struct SourceLimiter {
     began: Cell<Instant>,
@@ -60,12 +60,12 @@ pub(crate) struct SourceLimiter {
     others: Cell<Lines>,
 }
 
-/// Those of one source, or of several.
+/// The lines of one source, or of the sources that share.
 #[derive(Clone, Copy, Debug, Default)]
 struct Lines {
     written: u32,
     left_out: u64,
-    /// The latest address for which one was left out.
+    /// The latest address for which a line was left out.
     address: Option<IpAddr>,
 }
 
@@ -73,9 +73,9 @@ struct Lines {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct LeftOut {
     pub(crate) lines: u64,
-    /// Of how many sources they were; those beyond [`SOURCES_MAX`] count as one.
+    /// The number of their sources; sources beyond [`SOURCES_MAX`] count as one.
     pub(crate) sources: u64,
-    /// An address of the source that most of them were about.
+    /// An address of the source with most of these lines.
     pub(crate) most: IpAddr,
 }
 
@@ -101,8 +101,8 @@ impl SourceLimiter {
         sources.entry(source).or_default().allows(address)
     }
 
-    /// What has been left out, if a period is over and something was. Ask before each line and now and
-    /// then: a source that floods and then says nothing more is told of as well.
+    /// The lines left out, if a period is over and there were any. Ask before each line and now and
+    /// then, so that a source that floods and then falls silent is logged as well.
     pub(crate) fn left_out(&self) -> Option<LeftOut> {
         if self.began.get().elapsed() < PERIOD {
             return None;

@@ -42,7 +42,7 @@ pub(crate) fn now() -> u64 {
     u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// At most so many bytes of a text, cut between two characters.
+/// At most `most` bytes of a text, cut between two characters.
 fn cut(text: &str, most: usize) -> Box<str> {
     let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {
@@ -62,12 +62,12 @@ struct State {
     recorder: Recorder,
 }
 
-/// What another process goes on with.
+/// The contents for another process.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Pages {
-    /// The oldest first.
+    /// Ended sessions, the oldest first.
     pub(crate) closed: Vec<Arc<ClosedSession>>,
-    /// The oldest first.
+    /// Events, the oldest first.
     pub(crate) recorded: Vec<Recorded>,
 }
 
@@ -97,12 +97,12 @@ impl Diary {
         state.closed.push(session);
     }
 
-    /// A session has ended of which nothing more is known.
+    /// A session has ended of which nothing is kept.
     pub(crate) fn forget(&self, peer: PeerId) {
         self.state().names.leave(peer);
     }
 
-    /// Records what has happened, under a short stable name.
+    /// Records an event, under a short stable name.
     pub(crate) fn note(
         &self,
         kind: &'static str,
@@ -113,19 +113,19 @@ impl Diary {
         self.state().recorder.push(recorded);
     }
 
-    /// How a peer is called: by its node; with its number where several established sessions are of that node; by its
-    /// number alone if it has named none. The session may have ended.
+    /// The name of a peer: its node; its node and number if several established sessions have that node; its number
+    /// alone if it has named no node. The session may have ended.
     pub(crate) fn name(&self, peer: PeerId) -> String {
         self.state().name(peer)
     }
 
-    /// The same of several.
+    /// The names of several peers.
     pub(crate) fn names(&self, peers: &[PeerId]) -> Vec<String> {
         let state = self.state();
         peers.iter().map(|peer| state.name(*peer)).collect()
     }
 
-    /// Sessions that have ended and are wanted, the latest first, from a place on. Cost: a look at each until there are
+    /// The wanted sessions that have ended, the latest first, from a place on. Cost: a look at each until there are
     /// `most`; the lock is held for 256 of them at a time.
     pub(crate) fn closed_page(
         &self,
@@ -150,7 +150,7 @@ impl Diary {
         self.state().recorder.latest(most)
     }
 
-    /// The latest events that are asked for, the oldest first, and when the latest of all was.
+    /// The latest events that pass a filter, the oldest first, and the time of the latest of all events.
     pub(crate) fn find(
         &self,
         filter: &RecordedFilter,
@@ -159,7 +159,7 @@ impl Diary {
         self.state().recorder.find(filter, most)
     }
 
-    /// The latest events without waiting; `None` while something else is being written down.
+    /// The latest events without waiting; `None` while another event is being recorded.
     pub(crate) fn recorded_at_once(&self, most: usize) -> Option<Vec<Recorded>> {
         let state = match self.0.try_lock() {
             Ok(state) => state,
@@ -169,13 +169,13 @@ impl Diary {
         Some(state.recorder.latest(most))
     }
 
-    /// What another process is to go on with.
+    /// The contents for another process.
     pub(crate) fn pages(&self) -> Pages {
         let state = self.state();
         Pages { closed: state.closed.all(), recorded: state.recorder.latest(usize::MAX) }
     }
 
-    /// Goes on with what an earlier process knew.
+    /// Takes over the contents from an earlier process.
     pub(crate) fn go_on_from(&self, Pages { closed, recorded }: Pages) {
         let mut state = self.state();
         closed.into_iter().for_each(|session| state.closed.take_over(session));

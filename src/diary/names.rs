@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::ids::PeerId;
 
-/// Whether a text names a session: its number (`7` or `#7`), node, node and number (`a#7`), address, or address and port.
+/// Whether a text names a session: number (`7` or `#7`), node, node and number (`a#7`), address, or address and port.
 pub(crate) fn is_named(
     text: &str,
     (peer, node): (PeerId, &str),
@@ -33,12 +33,12 @@ pub(crate) fn is_named(
 #[derive(Debug, Default)]
 pub(super) struct Names {
     nodes: HashMap<PeerId, Arc<str>>,
-    /// How many sessions are of a node.
+    /// The number of sessions of each node.
     sessions: HashMap<Arc<str>, usize>,
 }
 
 impl Names {
-    /// A session is established. One without a node is not entered.
+    /// A session is established. A session without a node is not entered.
     pub(super) fn enter(&mut self, peer: PeerId, node: &str) {
         if node.is_empty() || self.nodes.contains_key(&peer) {
             return;
@@ -60,13 +60,13 @@ impl Names {
         }
     }
 
-    /// How an established session's peer is called; `None` of any other, and of one without a node.
+    /// The name of an established session's peer; `None` for other sessions, and for one without a node.
     pub(super) fn of(&self, peer: PeerId) -> Option<String> {
         let node = self.nodes.get(&peer)?;
         Some(if self.sessions_of(node) > 1 { format!("{node}{peer}") } else { node.to_string() })
     }
 
-    /// How many established sessions are of a node.
+    /// The number of established sessions of a node.
     pub(super) fn sessions_of(&self, node: &str) -> usize {
         self.sessions.get(node).copied().unwrap_or_default()
     }

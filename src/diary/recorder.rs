@@ -7,9 +7,9 @@ use super::cut;
 use super::names::is_named;
 use crate::ids::PeerId;
 
-/// Events that are kept. With the longest texts they take 2 MiB.
+/// The most events kept. With the longest texts they take 2 MiB.
 pub(super) const EVENTS_MAX: usize = 4096;
-/// Bytes that are kept of a node's name, and of what is said.
+/// The most bytes kept of a node's name, and of the details in words.
 const NODE_MAX: usize = 128;
 const TEXT_MAX: usize = 256;
 
@@ -75,20 +75,20 @@ impl Recorder {
         self.0.push_back(recorded);
     }
 
-    /// The latest so many, the oldest of them first.
+    /// The latest `most` events, the oldest first.
     pub(super) fn latest(&self, most: usize) -> Vec<Recorded> {
         self.0.iter().skip(self.0.len().saturating_sub(most)).cloned().collect()
     }
 
-    /// The latest so many that are asked for, the oldest of them first, and when the latest of all was. Cost: a look at
-    /// each event.
+    /// The latest `most` events that pass a filter, the oldest first, and the time of the latest of all. Cost: a look
+    /// at each event.
     pub(super) fn find(
         &self,
         filter: &RecordedFilter,
         most: usize,
     ) -> (Vec<Recorded>, Option<u64>) {
         let is_last = |at: u64| self.0.iter().rposition(|event| event.at == at);
-        // Several may be of one microsecond: those behind the first of them are told again.
+        // Several events may share a microsecond: those after the first of them are returned again.
         let begin = filter.after.and_then(|at| is_last(at).map(|last| (at, last)));
         let begin = begin.map_or(0, |(at, last)| {
             let same = self.0.iter().take(last + 1).rev().take_while(|event| event.at == at);
@@ -150,9 +150,9 @@ mod tests {
             assert_eq!(found, [is("established", 2), is("closed", 2)], "{name}");
         }
         assert_eq!(find(of(&[], None, Some(2)), 9).len(), 3);
-        // Of those of one microsecond the later ones are told again, so that none is lost.
+        // Of several events of one microsecond the later ones are returned again, so that none is lost.
         assert_eq!(find(of(&[], None, Some(5)), 9), [is("closed", 2), is("drain", 0)]);
-        // The event has gone, or is of another process.
+        // The event is no longer kept, or belongs to another process.
         assert_eq!(find(of(&[], None, Some(3)), 9).len(), 5);
     }
 }

@@ -14,18 +14,18 @@ use crate::session::{CloseReason, NoEvidence, Skipped};
 use crate::shard::{Closed, LimitAction, NearLimit, Refused, VniNotice};
 use crate::wire::Vni;
 
-/// Says what happens to the sessions of one shard.
+/// Logs and records the events of the sessions of one shard.
 #[derive(Debug)]
 pub(crate) struct Reporter {
     shard: ShardId,
-    /// Records what is said, whatever the level of the log.
+    /// Records events, whatever the level of the log.
     pub(crate) diary: Arc<Diary>,
     limiter: SourceLimiter,
-    /// For what the policy refuses: no other line of a source hides one of these.
+    /// For refusals by the policy: other lines of the same source do not displace them.
     audit: SourceLimiter,
-    /// For VNIs.
+    /// For lines about VNIs.
     vnis: Limiter,
-    /// For what is only said when asked for.
+    /// For lines of level debug.
     debug: SourceLimiter,
 }
 
@@ -41,7 +41,7 @@ impl Reporter {
         }
     }
 
-    /// Now and then: says how many lines were left out.
+    /// Called now and then: logs how many lines were left out.
     pub(crate) fn tick(&self) {
         let shard = self.shard;
         if let Some(LeftOut { lines, sources, most }) = self.limiter.left_out() {
@@ -55,7 +55,7 @@ impl Reporter {
         }
     }
 
-    /// The loop came round late: by so much, in which its thread had a processor for so long.
+    /// The loop came round late, by `late`; its thread had a processor for `ran` of that time.
     pub(crate) fn late(&self, late: Duration, ran: Duration) {
         let (late_seconds, ran_seconds) = (late.as_secs_f64(), ran.as_secs_f64());
         let text = format_args!("shard {}, by {late_seconds:.3} s", self.shard);
@@ -75,14 +75,14 @@ impl Reporter {
         }
     }
 
-    /// A connection could not be taken over: mostly, its peer has reset it already.
+    /// A connection could not be taken over, mostly because its peer has reset it already.
     pub(crate) fn lost(&self, peer: PeerId, remote: SocketAddr, error: &std::io::Error) {
         if self.limiter.allows(remote) {
             warn!(%peer, %remote, shard = %self.shard, %error, "connection lost at once");
         }
     }
 
-    /// A session has ended, or a connection that was none yet.
+    /// A session has ended, or a connection before it became a session.
     pub(crate) fn closed(&self, closed: &Closed, remote: SocketAddr) {
         let Closed { peer, reason, node, had_begun, .. } = closed;
         if !had_begun && !is_wrong(reason) {
@@ -117,7 +117,7 @@ impl Reporter {
         );
     }
 
-    /// The policy refuses something of a session, or reports it: the first of it for this reason.
+    /// The policy refuses or reports something about a session: the first time for this reason.
     pub(crate) fn refused(&self, refused: &Refused, policy: &Policy, remote: SocketAddr) {
         if !self.audit.allows(remote) {
             return;
@@ -135,7 +135,7 @@ impl Reporter {
         );
     }
 
-    /// A connection has ended on which nothing was said: most are checks of health.
+    /// A connection has ended without a message: most are health checks.
     fn gone(&self, peer: PeerId, remote: SocketAddr, reason: &CloseReason) {
         if tracing::enabled!(tracing::Level::DEBUG) && self.debug.allows(remote) {
             let shard = self.shard;
@@ -204,7 +204,7 @@ impl Reporter {
         );
     }
 
-    /// The first time that a session is not read for a while because its source has changed too much.
+    /// The first time that a session is not read for a while because its source has made too many changes.
     pub(crate) fn throttled(&self, remote: SocketAddr, rate: u32) {
         if self.limiter.allows(remote) {
             let text = format_args!("{remote} makes more changes than it may");
@@ -226,7 +226,7 @@ impl Reporter {
     }
 }
 
-/// What a limit on routes does, or is about to do.
+/// The effect of a limit on routes, present or coming.
 fn consequence(level: Level, action: LimitAction, end: &str) -> String {
     match (level, action) {
         (Level::Reached, LimitAction::Ignore) => {
@@ -241,7 +241,7 @@ fn consequence(level: Level, action: LimitAction, end: &str) -> String {
     }
 }
 
-/// Whether something other than a HELLO was said.
+/// Whether the peer sent something other than a HELLO.
 fn is_wrong(reason: &CloseReason) -> bool {
     matches!(reason, CloseReason::Invalid(_) | CloseReason::NotHello(_))
 }
