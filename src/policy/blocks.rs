@@ -9,15 +9,15 @@ use super::prefixes::PrefixRange;
 use super::subject::Subject;
 use crate::wire::{Destination, Vni};
 
-/// Blocks at a time at most. A run of updates looks at each.
+/// The most blocks at a time. A run of updates looks at each.
 pub(crate) const BLOCKS: usize = 64;
 
-/// What is refused.
+/// The peers or routes that a block refuses.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Blocked {
     /// Peers whose node has this name, claimed or proven.
     Node(String),
-    /// Peers whose connections come from here.
+    /// Peers whose connections come from these addresses.
     Source(PrefixRange),
     /// Routes of these destinations, in one VNI or in all.
     Prefix(PrefixRange, Option<Vni>),
@@ -25,13 +25,13 @@ pub(crate) enum Blocked {
     Vni(Vni),
 }
 
-/// One of them, for a while.
+/// A block, for a limited time.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Block {
-    /// Counts the blocks of a line of processes, from 1 on.
+    /// The number of the block, from 1 on, over a line of processes.
     pub(crate) id: u32,
     pub(crate) what: Blocked,
-    /// Microseconds since 1970 at which it began and will end.
+    /// When it began and when it will end, in microseconds since 1970.
     pub(crate) since: u64,
     pub(crate) until: u64,
     /// The user who asked for it, if the system said.
@@ -42,28 +42,28 @@ pub(crate) struct Block {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct TooManyBlocks;
 
-/// All of them, in the order of their numbers.
+/// All blocks, in the order of their numbers.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Blocks {
     all: Vec<Block>,
-    /// The number of the latest.
+    /// The number of the latest block.
     latest: u32,
 }
 
 impl Blocked {
-    /// The network of an address or prefix, and everything within.
+    /// Peers from the network of an address or prefix, and everything within it.
     pub(crate) fn source(network: Destination) -> Self {
         Self::Source(PrefixRange::within(network.network()))
     }
 
-    /// A prefix; with `longer`, everything within it as well.
+    /// Routes to a prefix; with `longer`, to everything within it as well.
     pub(crate) fn prefix(prefix: Destination, longer: bool, vni: Option<Vni>) -> Self {
         let prefix = prefix.network();
         let range = if longer { PrefixRange::within(prefix) } else { PrefixRange::only(prefix) };
         Self::Prefix(range, vni)
     }
 
-    /// Whether it is about a peer.
+    /// Whether it refuses a peer.
     pub(crate) fn meets(&self, peer: &Subject<'_>) -> bool {
         match self {
             Self::Node(name) => peer.node == Some(name) || peer.name == Some(name),
@@ -80,7 +80,7 @@ impl Blocked {
         matches!(self, Self::Node(_) | Self::Source(_))
     }
 
-    /// The prefix that routes are within which it is about; `None` when it is about all, or about peers.
+    /// The prefix that contains all its routes; `None` if it refuses all routes, or peers.
     pub(crate) fn within(&self) -> Option<Destination> {
         match self {
             Self::Prefix(range, _) => Some(range.network()),
@@ -88,7 +88,7 @@ impl Blocked {
         }
     }
 
-    /// Whether it is about routes of a VNI.
+    /// Whether it refuses routes of a VNI.
     pub(crate) fn concerns(&self, vni: Vni) -> bool {
         match self {
             Self::Prefix(_, of) => of.is_none_or(|of| of == vni),
@@ -97,7 +97,7 @@ impl Blocked {
         }
     }
 
-    /// Whether it is about a route of a VNI.
+    /// Whether it refuses a route of a VNI.
     pub(crate) fn covers(&self, vni: Vni, to: &Destination) -> bool {
         let is_meant = match self {
             Self::Prefix(range, _) => range.holds(to),
@@ -121,7 +121,7 @@ impl fmt::Display for Blocked {
 }
 
 impl Blocks {
-    /// Those of another process, with the number of its latest. More than [`BLOCKS`] are left out.
+    /// Takes over the blocks of another process, with the number of its latest. Leaves out blocks beyond [`BLOCKS`].
     pub(crate) fn go_on_from(all: Vec<Block>, latest: u32) -> Self {
         let highest = all.iter().map(|block| block.id).max().unwrap_or(0);
         Self { all: all.into_iter().take(BLOCKS).collect(), latest: latest.max(highest) }
@@ -131,12 +131,12 @@ impl Blocks {
         self.all.iter()
     }
 
-    /// The number of the latest there has been.
+    /// The number of the latest block ever.
     pub(crate) fn latest(&self) -> u32 {
         self.latest
     }
 
-    /// One more; the same with it.
+    /// A copy with one more block, and that block.
     ///
     /// # Errors
     /// [`TooManyBlocks`]
@@ -157,24 +157,24 @@ impl Blocks {
         Ok((next, block))
     }
 
-    /// The same with those that one is asked about, and the others.
+    /// A copy without the blocks for which `is_ended` holds, and these blocks.
     pub(crate) fn without(&self, is_ended: impl Fn(&Block) -> bool) -> (Self, Vec<Block>) {
         let (ended, all) = self.all.iter().cloned().partition(is_ended);
         (Self { all, latest: self.latest }, ended)
     }
 
-    /// Whether any is about routes of a VNI.
+    /// Whether any block refuses routes of a VNI.
     #[inline]
     pub(super) fn concern(&self, vni: Vni) -> bool {
         !self.all.is_empty() && self.all.iter().any(|block| block.what.concerns(vni))
     }
 
-    /// The first that is about a route.
+    /// The first block that refuses a route.
     pub(crate) fn of_route(&self, vni: Vni, to: &Destination) -> Option<&Block> {
         self.all.iter().find(|block| block.what.covers(vni, to))
     }
 
-    /// The first that is about a peer.
+    /// The first block that refuses a peer.
     pub(crate) fn of_peer(&self, peer: &Subject<'_>) -> Option<&Block> {
         self.all.iter().find(|block| block.what.meets(peer))
     }

@@ -14,7 +14,7 @@ use super::vnis::VniSet;
 use crate::sources::network_of;
 use crate::wire::{Destination, NextHop, Vni};
 
-/// See the module's documentation. What is `None` restricts nothing.
+/// See the module's documentation. A field that is `None` restricts nothing.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Class {
     pub(super) name: Arc<str>,
@@ -24,40 +24,40 @@ pub(super) struct Class {
     pub(super) subscribe: Option<VniSet>,
     pub(super) announce: Option<VniSet>,
     pub(super) rules: Vec<Rule>,
-    /// Routes that a peer may announce, and VNIs that it may take part in.
+    /// The most routes that a peer may announce, and the most VNIs in which it may take part.
     pub(super) max_routes: Option<u64>,
     pub(super) max_subscriptions: Option<u64>,
     pub(super) stale_hold: Option<Duration>,
     pub(super) echo: Option<Echo>,
     pub(super) one_next_hop: Option<bool>,
-    /// Where VNIs of other terms begin, in ascending order, and these.
+    /// The spans of VNIs with the same terms, each with its first VNI, in ascending order.
     spans: Vec<(u32, Span)>,
-    /// The rules of spans, one span's behind the other's.
+    /// The rules of all spans, one span after the other.
     applying: Vec<u16>,
 }
 
-/// What holds for VNIs that follow each other.
+/// The terms of consecutive VNIs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Span {
     may_announce: bool,
-    /// In [`Class::applying`].
+    /// A range of [`Class::applying`].
     rules: Range<usize>,
     usual: Usual,
 }
 
-/// What the usual route needs to be allowed: one with a plain next hop in the network of its peer, and no default
-/// route.
+/// The check that a usual route still needs. A usual route has a plain next hop in the network of its peer, and is no
+/// default route.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Usual {
-    /// A look at each rule.
+    /// Each rule.
     AllRules,
-    /// Nothing more.
+    /// None: it is allowed.
     Nothing,
-    /// The first prefix of the only rule that names some. Other prefixes take a look at each rule.
+    /// The first prefix of the only rule with prefixes. A route outside of it needs a look at each rule.
     Prefix(First),
 }
 
-/// What holds for a class in one VNI.
+/// The terms of a class in one VNI.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms<'a> {
     class: &'a Class,
@@ -68,7 +68,7 @@ pub(crate) struct Terms<'a> {
     is_undecided: bool,
     /// Further networks of the peer, in ascending order.
     more: &'a [u64],
-    /// The VNI, and what operators have blocked, if that concerns it.
+    /// The VNI and the blocks of operators, if any concerns the VNI.
     blocked: Option<(Vni, &'a Blocks)>,
 }
 
@@ -92,12 +92,12 @@ impl Class {
         }
     }
 
-    /// Whether a policy describes it, or it is only there for peers of no class.
+    /// Whether a policy describes it; if not, it is only there for peers of no class.
     pub(super) fn is_described(&self) -> bool {
         !self.spans.is_empty()
     }
 
-    /// With what follows from the rules. Cost: the number of rules times that of their VNI ranges.
+    /// Computes the spans from the rules. Cost: the number of rules times that of their VNI ranges.
     pub(super) fn finished(mut self) -> Self {
         let of_rules = self.rules.iter().filter_map(|rule| rule.vnis.as_ref());
         let sets = of_rules.chain(&self.announce);
@@ -145,7 +145,7 @@ impl Class {
         usual
     }
 
-    /// What holds in a VNI. Cost: a binary search among the ranges of VNIs of its rules.
+    /// The terms in a VNI. Cost: a binary search among the ranges of VNIs of its rules.
     #[inline]
     pub(super) fn terms(&self, id: ClassId, vni: Vni) -> Terms<'_> {
         let behind = self.spans.partition_point(|(first, _)| *first <= vni.0);
@@ -193,7 +193,7 @@ impl Class {
         Judgement::of(Refusal { class, rule: 0, reason, then: self.then })
     }
 
-    /// What a route needs that a refusal is about.
+    /// The requirement that a refused route violates, in words.
     pub(super) fn requirement(&self, refusal: &Refusal, owned: &[u64]) -> Option<String> {
         let rule = self.rules.get(usize::from(refusal.rule).checked_sub(1)?)?;
         match refusal.reason {
@@ -211,24 +211,24 @@ impl<'a> Terms<'a> {
         Self { more, ..self }
     }
 
-    /// The same where operators have blocked something.
+    /// The same with the blocks of operators.
     pub(super) fn blocked(self, vni: Vni, blocks: &'a Blocks) -> Self {
         Self { blocked: Some((vni, blocks)), usual: Usual::AllRules, ..self }
     }
 
-    /// The same for a peer that another policy is to judge: what is new of it is refused, without a word, until
-    /// that has come.
+    /// The same for a peer that a newer policy is to judge: new routes are refused silently until that policy
+    /// has arrived.
     pub(crate) fn undecided(self) -> Self {
         Self { is_undecided: true, usual: Usual::AllRules, ..self }
     }
 
-    /// Whether nothing is required.
+    /// Whether there are no requirements.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
         self.may_announce && self.rules.is_empty() && !self.is_undecided && self.blocked.is_none()
     }
 
-    /// Whether a route is a usual one and allowed. What is not may be allowed all the same: [`Terms::judge`] says.
+    /// Whether a route is usual and allowed. If not, it may still be allowed: [`Terms::judge`] decides.
     #[inline]
     pub(crate) fn allow_usual(&self, own: u64, to: &Destination, hop: &NextHop) -> bool {
         let is_within = match &self.usual {
@@ -242,8 +242,8 @@ impl<'a> Terms<'a> {
             && hop.plain_v6().is_some_and(|address| network_of(address) == own)
     }
 
-    /// Judges a route that a peer which owns `own` announces. The first rule that refuses it decides; a warning
-    /// only if none does.
+    /// Judges a route of a peer that owns `own`. The first rule that refuses it decides; it is a warning
+    /// only if no rule refuses.
     pub(crate) fn judge(&self, own: u64, to: &Destination, hop: &NextHop) -> Judgement {
         if self.is_undecided {
             return Judgement::Refused(Refusal::UNKNOWN);

@@ -5,13 +5,13 @@ use toml::Spanned;
 
 use super::error::PolicyError;
 
-/// A list of texts, or one alone.
+/// A list of texts, or one text.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Texts {
     One(String),
     All(Vec<String>),
-    /// VNIs as numbers.
+    /// A VNI as a number.
     Number(u32),
     Numbers(Vec<TextOrNumber>),
 }
@@ -86,7 +86,7 @@ pub(super) struct RuleForm {
 /// The table, if there is one.
 ///
 /// # Errors
-/// What TOML, or a key, says of it.
+/// The faults that TOML, or a key, reports.
 pub(super) fn read(text: &str) -> Result<Option<PolicyForm>, Vec<PolicyError>> {
     let file: Result<File, toml::de::Error> = toml::from_str(text);
     file.map(|file| file.policy).map_err(|error| {

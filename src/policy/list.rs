@@ -15,10 +15,10 @@ use super::selection::Echo;
 use super::subject::Subject;
 use crate::wire::{Destination, Vni};
 
-/// The name of the class of peers that no class describes.
+/// The name of the class of peers that match no other class.
 pub(super) const DEFAULT: &str = "default";
 
-/// Which peers are of a class.
+/// The conditions for peers of a class.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Match {
     pub(super) class: ClassId,
@@ -31,21 +31,21 @@ pub(super) struct Match {
 /// A list of classes with their rules; see the module's documentation. The default is no policy, which refuses nothing.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Policy {
-    /// In their order; the first that fits decides.
+    /// In their order; the first match decides.
     pub(super) matches: Vec<Match>,
-    /// By their numbers. A class of an earlier policy that is no more has its name, and restricts as
+    /// By class number. A class that only an earlier policy had keeps its name, and restricts as
     /// [`DEFAULT`] does.
     pub(super) classes: Vec<Option<Class>>,
     pub(super) names: Vec<Arc<str>>,
-    /// What operators refuse beside it.
+    /// The blocks of operators.
     blocks: Blocks,
     /// Counts policies of one process.
     generation: u32,
-    /// Of peers that have several; those of all policies of one process.
+    /// The sets of further networks of peers; one table for all policies of one process.
     networks: Shared,
 }
 
-/// Says nothing of a policy: two may have them in common, or not.
+/// Not part of a policy's value: policies compare equal whether they share it or not.
 #[derive(Clone, Debug, Default)]
 struct Shared(Arc<Networks>);
 
@@ -86,12 +86,12 @@ impl Policy {
         self.matches.is_empty() && !self.classes.iter().flatten().any(Class::is_described)
     }
 
-    /// Whether there is anything to judge routes by.
+    /// Whether there is any rule or block for routes.
     pub(crate) fn has_rules(&self) -> bool {
         !self.is_none() || self.blocks.iter().len() > 0
     }
 
-    /// What operators refuse beside it.
+    /// The blocks of operators.
     pub(crate) fn blocks(&self) -> &Blocks {
         &self.blocks
     }
@@ -101,7 +101,7 @@ impl Policy {
         Self { blocks, generation: self.generation + 1, ..self.clone() }
     }
 
-    /// What refuses all that a peer of a class says, and the block that does.
+    /// The refusal of all that a peer of a class sends, and the block that causes it.
     pub(crate) fn block_of(&self, class: ClassId, peer: &Subject<'_>) -> Option<(Refusal, &Block)> {
         let block = self.blocks.of_peer(peer)?;
         Some((Refusal::blocked(class, OnRefusal::Close), block))
@@ -134,12 +134,12 @@ impl Policy {
         if next == *earlier { next } else { Self { generation: generation + 1, ..next } }
     }
 
-    /// Counts the policies of one process: another number is another policy.
+    /// The number of the policy within its process: another number is another policy.
     pub(crate) fn generation(&self) -> u32 {
         self.generation
     }
 
-    /// What decides what a peer may announce.
+    /// The rights of a peer, which decide what it may announce.
     pub(crate) fn rights(&self, subject: &Subject<'_>) -> Rights {
         let fits = |it: &&Match| it.fits(subject);
         let class = self.matches.iter().find(fits).map(|it| it.class).unwrap_or_default();
@@ -157,7 +157,7 @@ impl Policy {
         class.or_else(|| self.classes.first().and_then(Option::as_ref))
     }
 
-    /// What holds for a peer in a VNI; `None` if nothing is required there.
+    /// The terms of a peer in a VNI; `None` if nothing is required there.
     #[inline]
     pub(crate) fn terms(&self, rights: Rights, vni: Vni) -> Option<Terms<'_>> {
         let terms = self.class(rights.class)?.terms(rights.class, vni);
@@ -179,33 +179,33 @@ impl Policy {
         self.class(id).map_or(Judgement::Allowed, |class| class.serves(id))
     }
 
-    /// Routes that a peer of a class may announce at most, if the class says so.
+    /// The most routes that a peer of a class may announce, if the class sets a limit.
     pub(crate) fn max_routes(&self, id: ClassId) -> Option<u64> {
         self.class(id)?.max_routes
     }
 
-    /// For how long the routes of a peer of a class stay that is gone without a word, if the class says so.
+    /// How long the routes of a peer of a class stay after it is gone without a goodbye, if the class sets that.
     pub(crate) fn stale_hold(&self, id: ClassId) -> Option<Duration> {
         self.class(id)?.stale_hold
     }
 
-    /// Whether a class says so.
+    /// Whether any class sets that.
     pub(crate) fn has_stale_hold(&self) -> bool {
         let holds = |class: &Class| class.stale_hold.is_some_and(|hold| !hold.is_zero());
         self.classes.iter().flatten().any(holds)
     }
 
-    /// Whether a peer of a class receives one next hop of each destination, if the class says so.
+    /// Whether a peer of a class receives only one next hop of each destination, if the class sets that.
     pub(crate) fn one_next_hop(&self, id: ClassId) -> Option<bool> {
         self.class(id)?.one_next_hop
     }
 
-    /// Which of its own routes a peer of a class receives back, if the class says so.
+    /// Which of its own routes a peer of a class receives back, if the class sets that.
     pub(crate) fn echo(&self, id: ClassId) -> Option<Echo> {
         self.class(id)?.echo
     }
 
-    /// VNIs that a peer of a class may take part in at most, if the class says so.
+    /// The most VNIs in which a peer of a class may take part, if the class sets a limit.
     pub(crate) fn max_subscriptions(&self, id: ClassId) -> Option<u64> {
         self.class(id)?.max_subscriptions
     }
@@ -286,7 +286,7 @@ impl Match {
     }
 }
 
-/// Whether a name is one that a pattern means: `*` at its beginning or its end is any text.
+/// Whether a name matches a pattern: `*` at its beginning or its end stands for any text.
 fn fits(pattern: &str, name: &str) -> bool {
     match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
         (Some(""), _) => true,

@@ -7,10 +7,10 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// Sets of one part, and parts.
+/// The number of sets in one part, and the number of parts.
 const PART: usize = 256;
 const PARTS: usize = 256;
-/// Networks of all sets: 8 MiB.
+/// The most networks of all sets: 8 MiB.
 const NETWORKS_MAX: usize = if cfg!(test) { 64 } else { 1 << 20 };
 
 type Set = OnceLock<Box<[u64]>>;
@@ -36,7 +36,7 @@ impl Default for Networks {
 }
 
 impl Networks {
-    /// The number of a set; 0 of the empty one, and when there is no room.
+    /// The number of a set; 0 for the empty set, and when there is no room.
     pub(super) fn number(&self, mut set: Vec<u64>) -> u16 {
         set.sort_unstable();
         set.dedup();

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use crate::sources::network_of;
 use crate::wire::{Destination, IpVersion, prefix_mask};
 
-/// A prefix of at most so many entries is looked for one by one, which is faster than a lookup.
+/// A set of at most this many entries is searched one by one, which is faster than a lookup.
 const FEW: usize = 8;
 
 /// Destinations within a prefix, of some lengths: one line of a prefix-list.
@@ -26,17 +26,17 @@ pub(crate) struct PrefixRange {
 pub(crate) struct NotAPrefixRange;
 
 impl PrefixRange {
-    /// Everything within a prefix.
+    /// All destinations within a prefix.
     pub(super) fn within(prefix: Destination) -> Self {
         Self::new(prefix, prefix.prefix_len(), longest(prefix.version()))
     }
 
-    /// A prefix alone.
+    /// The prefix alone.
     pub(super) fn only(prefix: Destination) -> Self {
         Self::new(prefix, prefix.prefix_len(), prefix.prefix_len())
     }
 
-    /// The prefix that all of them are within.
+    /// The prefix that contains all destinations of the range.
     pub(super) fn network(&self) -> Destination {
         self.prefix
     }
@@ -48,7 +48,7 @@ impl PrefixRange {
         Self { prefix, bits, mask, shortest, longest }
     }
 
-    /// Whether a destination is one of them.
+    /// Whether a destination is in the range.
     pub(super) fn holds(&self, destination: &Destination) -> bool {
         let (version, address, length) = destination.parts();
         self.matches(version, u128::from_be_bytes(address), length)
@@ -62,7 +62,7 @@ impl PrefixRange {
     }
 }
 
-/// `PREFIX`, `PREFIX ge LENGTH`, `PREFIX le LENGTH` or both. A prefix alone is itself and nothing longer.
+/// `PREFIX`, `PREFIX ge LENGTH`, `PREFIX le LENGTH` or both. A prefix alone stands for itself and nothing longer.
 impl FromStr for PrefixRange {
     type Err = NotAPrefixRange;
 
@@ -118,7 +118,7 @@ fn longest(version: IpVersion) -> u8 {
     }
 }
 
-/// The first of some ranges in a form that is compared in a few instructions, if it is of at most 64 bits.
+/// The first of some ranges, if its prefix has at most 64 bits, in a form that is compared in a few instructions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct First {
     is_v6: bool,
@@ -140,16 +140,16 @@ impl First {
     }
 }
 
-/// Some of them. A lookup costs a look at each, or a search for each length that any of them has.
+/// A set of ranges. A lookup costs a look at each range, or a search for each length that occurs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct PrefixSet {
     all: Vec<PrefixRange>,
-    /// Of many: the masks that there are, and the places of those of one prefix.
+    /// For a large set: the masks that occur, and the places of the ranges of each prefix.
     masks: Vec<u128>,
     by_prefix: BTreeMap<Prefix, Vec<usize>>,
 }
 
-/// A mask, whether it is of IPv6, and the bits below it.
+/// A mask, whether the prefix is IPv6, and the prefix's bits.
 type Prefix = (u128, bool, u128);
 
 impl PrefixSet {
@@ -166,7 +166,7 @@ impl PrefixSet {
         Self { all, masks, by_prefix }
     }
 
-    /// The first of them.
+    /// The first range.
     pub(super) fn first(&self) -> Option<First> {
         let PrefixRange { prefix, bits, mask, shortest, longest } = *self.all.first()?;
         let high = |bits: u128| u64::try_from(bits >> 64).unwrap_or(0);
@@ -175,7 +175,7 @@ impl PrefixSet {
         (prefix.prefix_len() <= 64).then_some(First { is_v6, shortest, longest, bits, mask })
     }
 
-    /// Whether a destination is one of them.
+    /// Whether a destination is in one of the ranges.
     pub(super) fn contains(&self, destination: &Destination) -> bool {
         let (version, address, length) = destination.parts();
         let bits = u128::from_be_bytes(address);
@@ -191,7 +191,7 @@ impl PrefixSet {
         })
     }
 
-    /// Whether an address lies within one of them.
+    /// Whether an address is within one of the ranges.
     pub(super) fn covers(&self, address: IpAddr) -> bool {
         self.contains(&Destination::host(address))
     }

@@ -14,11 +14,11 @@ use super::selection::Echo;
 use super::vnis::VniSet;
 use crate::wire::{Destination, NextHopType};
 
-/// Classes of one policy at most, and rules of one class.
+/// The most classes of one policy, and rules of one class.
 const CLASSES: usize = 1024;
 const RULES: usize = 10_000;
 
-/// What reads a form, and notes what is wrong.
+/// Reads a form, and notes the errors.
 #[derive(Debug)]
 struct Reader<'a> {
     text: &'a str,
@@ -29,7 +29,7 @@ impl PolicyForm {
     /// The policy.
     ///
     /// # Errors
-    /// Everything that is wrong.
+    /// All errors.
     pub(super) fn compile(self, text: &str) -> Result<Policy, Vec<PolicyError>> {
         let mut reader = Reader { text, wrong: Vec::new() };
         let then = reader.verdict(self.verdict, OnRefusal::default());

@@ -30,7 +30,7 @@ impl OnRefusal {
     }
 }
 
-/// Which requirement is not met.
+/// The requirement that is violated.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
 pub(crate) enum Reason {
@@ -71,7 +71,7 @@ impl Reason {
     }
 }
 
-/// A requirement that is not met, and what follows.
+/// A violated requirement, and its consequence.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Refusal {
     pub(crate) class: ClassId,
@@ -82,12 +82,12 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    /// Of what an operator has blocked, announced by a peer of a class.
+    /// A refusal by an operator's block, for a peer of a class.
     pub(super) fn blocked(class: ClassId, then: OnRefusal) -> Self {
         Self { class, rule: 0, reason: Reason::Blocked, then }
     }
 
-    /// Of what was refused in another process, or is to be judged by a policy that has not come yet.
+    /// The refusal of a route that another process refused, or that a policy still to come must judge.
     pub(crate) const UNKNOWN: Self = Self {
         class: ClassId(u16::MAX),
         rule: 0,
@@ -96,13 +96,13 @@ impl Refusal {
     };
 }
 
-/// What a policy says of a route, or of a subscription or claim.
+/// The judgement of a policy on a route, a subscription or a claim.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Judgement {
     Allowed,
-    /// It is allowed, and this is to be reported.
+    /// It is allowed, but reported.
     Warned(Refusal),
-    /// It is not.
+    /// It is not allowed.
     Refused(Refusal),
 }
 

@@ -4,11 +4,11 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::sources::network_of;
 
-/// A class as long as the process lives: a class of the same name keeps its number when the policy changes.
+/// A class, for the life of the process: a class of the same name keeps its number when the policy changes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub(crate) struct ClassId(pub(crate) u16);
 
-/// What decides what a peer may announce: its class, and the network that it owns.
+/// The rights that decide what a peer may announce: its class, and the network that it owns.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Rights {
     pub(crate) class: ClassId,
@@ -21,7 +21,7 @@ pub(crate) struct Rights {
 }
 
 impl Rights {
-    /// Of a peer that no policy of this process has looked at yet. It is not judged before one has.
+    /// The rights of a peer before any policy of this process has looked at it. It is not judged until then.
     pub(crate) const UNKNOWN: Self =
         Self { class: ClassId(0), generation: u32::MAX, own: 0, more: 0 };
 }
@@ -40,7 +40,7 @@ pub(super) fn own_of(address: IpAddr) -> u64 {
 
 const V4: u64 = 1 << 32;
 
-/// The IPv4 address of a network that is one.
+/// The IPv4 address of a network that stands for one.
 pub(super) fn v4_of(own: u64) -> Option<Ipv4Addr> {
     let address = u32::try_from(own ^ V4).ok()?;
     Some(Ipv4Addr::from_bits(address))

@@ -9,29 +9,29 @@ use super::rights::{own_of, v4_of};
 use super::vnis::VniSet;
 use crate::wire::{Destination, NextHop, NextHopType};
 
-/// Networks of a peer that are named.
+/// The most networks of a peer that a text names.
 const SHOWN_MAX: usize = 8;
 
-/// Which addresses next hops may have.
+/// The addresses that next hops may have.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Hops {
-    /// Those of the peer's own network.
+    /// Addresses of the peer's own networks.
     pub(super) own: bool,
-    /// Those within these prefixes.
+    /// Addresses within these prefixes.
     pub(super) within: PrefixSet,
 }
 
-/// See the module's documentation. What is `None` requires nothing.
+/// See the module's documentation. A field that is `None` requires nothing.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Rule {
-    /// VNIs whose routes it is about; all of them if `None`.
+    /// The VNIs to which it applies; all VNIs if `None`.
     pub(super) vnis: Option<VniSet>,
     pub(super) types: Option<[bool; NextHopType::ALL.len()]>,
     /// Whether it lets default routes through.
     pub(super) default_routes: bool,
     pub(super) target_vnis: Option<VniSet>,
     pub(super) hops: Option<Hops>,
-    /// Default routes aside.
+    /// The allowed prefixes of routes other than default routes.
     pub(super) prefixes: Option<PrefixSet>,
     pub(super) then: OnRefusal,
 }
@@ -43,7 +43,7 @@ impl Rule {
             && self.types.is_none_or(|types| types[NextHopType::Standard as usize])
     }
 
-    /// The requirement that a route of a peer does not meet.
+    /// The requirement that a route of a peer violates.
     #[inline]
     pub(super) fn check(
         &self,
@@ -92,7 +92,7 @@ impl Hops {
         (self.own && is_own()) || self.within.covers(address)
     }
 
-    /// What a next hop of a peer may be that owns these networks.
+    /// The allowed next hops of a peer that owns these networks, in words.
     pub(super) fn shown(&self, owned: &[u64]) -> String {
         let own = self.own.then(|| match owned {
             [] => "the network of this peer, which has none".to_owned(),

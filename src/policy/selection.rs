@@ -11,12 +11,12 @@ pub enum Echo {
     /// None. Only a route that another peer announces as well comes back.
     #[default]
     None,
-    /// Those of type STANDARD and LB, in the table that answers a SUBSCRIBE. Later announcements of the peer do not come
-    /// back. The peer keeps such a route until nobody announces it.
+    /// Routes of type STANDARD and LB, in the table that answers a SUBSCRIBE. Later announcements of the peer do not
+    /// come back. The peer keeps such a route until its last announcer withdraws it.
     Dump,
-    /// Those of type LB, at any time.
+    /// Routes of type LB, at any time.
     Lb,
-    /// Those of type STANDARD and LB, at any time.
+    /// Routes of type STANDARD and LB, at any time.
     All,
 }
 
@@ -38,35 +38,35 @@ impl Echo {
     /// The value that a word of the configuration means.
     ///
     /// # Errors
-    /// The sentence that says which words there are.
+    /// The sentence that lists the words.
     pub fn from_name(name: &str) -> Result<Self, String> {
         let found = Self::ALL.into_iter().find(|echo| echo.name() == name);
         found.ok_or_else(|| "expected none, dump, lb or all".to_owned())
     }
 
-    /// Whether a peer that alone announces a route of this type is sent the change that brings it or takes it away.
+    /// Whether a change of a route that only this peer announces, of this type, is sent to the peer.
     #[inline]
     pub(crate) fn returns(self, action: Action, kind: NextHopType) -> bool {
         match self {
             Self::None => false,
-            // What came in the dump goes when nobody announces it. A REMOVE of what did not come is ignored.
+            // A route that came in the dump goes when its last announcer leaves. A REMOVE of another route is ignored.
             Self::Dump => action == Action::Remove && kind != NextHopType::Nat,
             Self::Lb => kind == NextHopType::LoadBalancerTarget,
             Self::All => kind != NextHopType::Nat,
         }
     }
 
-    /// What holds for routes of the table that answers a SUBSCRIBE.
+    /// The selection for the table that answers a SUBSCRIBE.
     pub(crate) fn in_dump(self) -> Self {
         if self == Self::Dump { Self::All } else { self }
     }
 
-    /// As the portable form has it.
+    /// The number in the portable form.
     pub(crate) fn number(self) -> u32 {
         self as u32
     }
 
-    /// What [`Echo::number`] gave; none for the number of a later version.
+    /// The value of an [`Echo::number`]; none for the number of a later version.
     pub(crate) fn from_number(number: u32) -> Self {
         Self::ALL.into_iter().find(|echo| echo.number() == number).unwrap_or_default()
     }

@@ -2,17 +2,17 @@
 
 use std::net::IpAddr;
 
-/// What a peer is known by when its class is found.
+/// The properties of a peer by which its class is found.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Subject<'a> {
-    /// Where its connection comes from; `None` of a site.
+    /// The address of its connection; `None` for a site.
     pub(crate) address: Option<IpAddr>,
-    /// The node that it says it is.
+    /// The node that it claims to be.
     pub(crate) node: Option<&'a str>,
     /// The name that its certificate proves.
     pub(crate) name: Option<&'a str>,
     /// The addresses that its certificate proves.
     pub(crate) proven: &'a [IpAddr],
-    /// The site of a federation that it is.
+    /// The federation site that it represents.
     pub(crate) site: Option<&'a str>,
 }

@@ -121,7 +121,7 @@ fn all_addresses_of_a_certificate_are_a_peers_own() {
     let addresses = ["192.0.2.9", "2001:db8:3::1", "fe80::1", "2001:db8:4::1", "2001:db8:4::2"];
     let addresses = addresses.map(|it| it.parse().unwrap());
     let subject = Subject { proven: &addresses, ..from("2001:db8:7::1") };
-    // A policy that comes later knows the peer by other rights, and those that it has for the same.
+    // A later policy gives the peer other rights, but the same ones each time.
     for policy in [policy.clone(), fleet().behind(&policy)] {
         let rights = policy.rights(&subject);
         assert_eq!(rights, policy.rights(&subject));

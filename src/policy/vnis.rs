@@ -25,13 +25,13 @@ impl VniSet {
         Ok(Self(set))
     }
 
-    /// Whether a VNI is among them. Cost: a binary search.
+    /// Whether a VNI is in the set. Cost: a binary search.
     pub(super) fn contains(&self, vni: Vni) -> bool {
         let behind = self.0.partition_point(|(first, _)| *first <= vni.0);
         behind > 0 && vni.0 <= self.0[behind - 1].1
     }
 
-    /// Each VNI at which a range begins, or behind which one ends.
+    /// Each VNI at which a range begins, or which follows the end of one.
     pub(super) fn edges(&self) -> impl Iterator<Item = u32> + '_ {
         self.0.iter().flat_map(|(first, last)| [Some(*first), last.checked_add(1)]).flatten()
     }
