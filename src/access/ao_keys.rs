@@ -14,7 +14,7 @@ pub(crate) struct AoKeys(Vec<AoEntry>);
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct AoEntry {
     prefix: Prefix,
-    /// SendID and RecvID.
+    /// The SendID, and the RecvID too.
     id: u8,
     key: Key,
 }
@@ -44,7 +44,7 @@ impl KeyFile for AoKeys {
             format!("the ID must be a number from 0 to 255: expected {}", Self::EXAMPLE)
         })?;
         let key = Self::key(key.trim())?;
-        // The kernel takes no two keys with one ID for an address.
+        // The kernel refuses two keys with one ID for an address.
         if let Some(other) = self.0.iter().find(|it| it.id == id && it.prefix.overlaps(prefix)) {
             return Err(format!(
                 "{} has a key with ID {id} already: give another ID",
@@ -66,7 +66,7 @@ impl AoKeys {
         self.0.iter().filter(move |entry| Some(entry.prefix) == longest)
     }
 
-    /// Keys that are there and not here, or here with another secret.
+    /// The keys of `other` that are missing here, or have another secret here.
     pub(crate) fn lacks<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a AoEntry> {
         other.0.iter().filter(|entry| !self.0.contains(entry))
     }

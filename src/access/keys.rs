@@ -9,10 +9,10 @@ use thiserror::Error;
 
 use super::Prefix;
 
-/// Bytes of a key at most, by the kernel.
+/// The most bytes of a key, a limit of the kernel.
 const KEY_MAX: usize = 80;
 
-/// A key. It is shown nowhere.
+/// A key. It is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Key(Box<[u8]>);
 
@@ -42,16 +42,16 @@ pub struct KeyFileError {
     why: String,
 }
 
-/// A file of keys. Empty lines, and those that begin with `#`, say nothing.
+/// A file of keys. Empty lines, and lines that begin with `#`, are ignored.
 pub(crate) trait KeyFile: Sized + Default {
-    /// Bytes of a file at most.
+    /// The most bytes of a file.
     const MAX: u64 = 1 << 20;
     /// The option that names it.
     const OPTION: &'static str;
     /// The form of a line and an example, for error messages.
     const EXAMPLE: &'static str;
 
-    /// Takes the rest of a line behind its prefix.
+    /// Takes the rest of a line after its prefix.
     ///
     /// # Errors
     /// What is wrong with the line, without the key.
@@ -72,7 +72,7 @@ pub(crate) trait KeyFile: Sized + Default {
     }
 
     /// # Errors
-    /// The line, and what is wrong with it.
+    /// The line, and its fault.
     fn parse(text: &str) -> Result<Self, String> {
         let mut keys = Self::default();
         for (number, line) in (1..).zip(text.lines()) {
@@ -114,19 +114,19 @@ impl KeyFile for TcpKeys {
 }
 
 impl TcpKeys {
-    /// All, with their prefixes as address and length.
+    /// All keys, with their prefixes as address and length.
     pub(crate) fn iter(&self) -> impl Iterator<Item = ((IpAddr, u8), &Key)> {
         self.0.iter().map(|(prefix, key)| (prefix.parts(), key))
     }
 
-    /// The key for an address: that of the longest prefix.
+    /// The key for an address: the key of the longest prefix.
     pub(crate) fn of(&self, address: IpAddr) -> Option<&Key> {
         let whole = Prefix::of(address);
         let (_, most) = whole.parts();
         (0..=most).rev().find_map(|length| self.0.get(&whole.cut(length)))
     }
 
-    /// Prefixes that have no key here and have one there.
+    /// Prefixes that have a key in `other` but none here.
     pub(crate) fn lacks<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (IpAddr, u8)> + 'a {
         let missing = other.0.keys().filter(|prefix| !self.0.contains_key(prefix));
         missing.map(|prefix| prefix.parts())

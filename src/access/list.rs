@@ -12,10 +12,10 @@ use super::prefix::Prefix;
 pub struct AccessList {
     /// Whether each prefix is allowed.
     rules: HashMap<Prefix, bool>,
-    /// Lengths that occur, longest first, for IPv4 and for IPv6: a look-up tries no others.
+    /// Lengths that occur, longest first, for IPv4 and for IPv6: a look-up tries only these.
     lengths: [Vec<u8>; 2],
     allows_others: bool,
-    /// What the rules were made of.
+    /// The prefixes of the rules, as they were given.
     allowed: Vec<Prefix>,
     denied: Vec<Prefix>,
 }
@@ -128,7 +128,7 @@ mod tests {
         }
     }
 
-    /// Few bits, so that prefixes nest and addresses are in them.
+    /// Few bits, so that prefixes nest and contain addresses.
     fn address() -> impl Strategy<Value = IpAddr> {
         (any::<bool>(), 0..16_u8).prop_map(|(is_v4, n)| {
             let bits = u128::from(n) << 124;

@@ -52,7 +52,7 @@ impl Default for Access {
     }
 }
 
-/// Holds [`Access`] to what comes.
+/// Applies [`Access`] to new connections.
 #[derive(Debug)]
 pub(crate) struct Gate {
     access: Access,
@@ -65,15 +65,15 @@ impl Gate {
         Self { access, rates: Rates::default(), counts: Counts::default() }
     }
 
-    /// From now on by this. What is known of sources is kept.
+    /// Replaces the rules. Keeps the counts of sources.
     pub(crate) fn set(&mut self, access: Access) {
         self.access = access;
     }
 
-    /// Whether a connection may stay, and its place among those of its source. `now` is the time
+    /// Whether a connection may stay, and its share of its source's count. `now` is the time
     /// since any fixed moment.
     ///
-    /// The rate is asked last: what is refused for another reason does not use it up.
+    /// The rate is checked last: a connection refused for another reason does not use it up.
     pub(crate) fn admit(
         &mut self,
         now: Duration,
@@ -99,12 +99,12 @@ impl Gate {
         Ok(self.counts.add(source))
     }
 
-    /// Whether the list allows a source, which it may have done differently when the connection was admitted.
+    /// Whether the list allows a source now; it may have changed since the connection was admitted.
     pub(crate) fn allows(&self, remote: SocketAddr) -> bool {
         self.access.list.allows(remote.ip())
     }
 
-    /// The place of a connection that was admitted elsewhere.
+    /// The share of a connection that was admitted elsewhere.
     pub(crate) fn readmit(&mut self, remote: SocketAddr) -> SourceShare {
         let share = self.counts.add(Source::of(remote));
         if !self.access.limits_loopback && is_loopback(remote) { share.unlimited() } else { share }

@@ -15,7 +15,7 @@ use crate::wire::prefix_mask;
 pub struct Prefix {
     pub(super) is_v4: bool,
     pub(super) len: u8,
-    /// The address in the highest bits, all behind the length zero.
+    /// The address in the highest bits; all bits beyond the length are zero.
     pub(super) bits: u128,
 }
 
@@ -26,13 +26,13 @@ pub enum PrefixError {
     /// The text has no address, or a length that the address cannot have.
     #[error("expected a prefix or an address, such as 10.0.0.0/8 or 2001:db8::1")]
     Malformed,
-    /// Bits are set behind the length, so either the address or the length is a mistake.
+    /// Bits are set beyond the length, so either the address or the length is a mistake.
     #[error("the address has bits set beyond its prefix length; the prefix of that length is {0}")]
     HostBits(Prefix),
 }
 
 impl Prefix {
-    /// The address of a connection as it is compared.
+    /// The address of a connection in the form used for comparison.
     pub(super) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => {
@@ -52,7 +52,7 @@ impl Prefix {
         (address, self.len)
     }
 
-    /// Whether an address can be in both.
+    /// Whether some address is in both.
     pub(super) fn overlaps(self, other: Self) -> bool {
         let len = self.len.min(other.len);
         self.is_v4 == other.is_v4 && self.cut(len).bits == other.cut(len).bits
@@ -74,7 +74,7 @@ impl FromStr for Prefix {
         };
         let address: IpAddr = address.parse().map_err(|_| PrefixError::Malformed)?;
         let whole = Self::of(address);
-        // Of a mapped address the first 96 bits say only that it is one.
+        // The first 96 bits of a mapped address only mark it as mapped.
         let is_mapped = address.is_ipv6() && whole.is_v4;
         let len = match len {
             None => whole.len,

@@ -5,24 +5,24 @@ use std::time::Duration;
 
 use crate::sources::Source;
 
-/// Sources remembered at most. Past that the bucket is forgotten that is nearest to full, of which
-/// least is lost.
+/// The most sources remembered. Beyond that the bucket nearest to full is forgotten, because least is
+/// lost with it.
 const SOURCES_MAX: usize = 65_536;
 /// Full buckets forgotten with each connection: more than it can add.
 const FORGET: usize = 2;
 
-/// The buckets. Each is one moment: when it will be full again. One that is full says nothing and is
+/// The buckets. Each is one moment: when it will be full again. A full bucket carries no information and is
 /// forgotten.
 #[derive(Debug, Default)]
 pub(super) struct Rates {
     full_at: HashMap<Source, Duration>,
-    /// The same, nearest to full first.
+    /// The same buckets, nearest to full first.
     order: BTreeSet<(Duration, Source)>,
 }
 
 impl Rates {
-    /// Takes one token; `false` if there is none. `rate` tokens come per second and two seconds'
-    /// worth fit in.
+    /// Takes one token; `false` if there is none. `rate` tokens come per second, and a bucket holds two
+    /// seconds' worth.
     pub(super) fn take(&mut self, now: Duration, source: Source, rate: u32) -> bool {
         let token = Duration::from_secs(1) / rate.max(1);
         let full_at = self.full_at.get(&source).copied().unwrap_or_default().max(now);
