@@ -13,13 +13,13 @@ pub enum TlsCarrierChoice {
     /// The kernel where it has TLS, otherwise threads of the process.
     #[default]
     Auto,
-    /// The kernel. Without its TLS there is no start.
+    /// The kernel. Without TLS in the kernel the reflector does not start.
     Kernel,
     /// Threads of the process.
     Process,
 }
 
-/// Why there can't be the carrier of TLS that an operator asks for.
+/// Why the carrier of TLS that an operator asks for is not available.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum CarrierError {
@@ -29,7 +29,7 @@ pub enum CarrierError {
          (modprobe tls), or use --tls-carrier auto"
     )]
     NotInKernel(String),
-    /// No such carrier.
+    /// There is no such carrier.
     #[error("unknown carrier {0:?}; one of auto, kernel, process")]
     Unknown(String),
 }
@@ -57,8 +57,8 @@ impl fmt::Display for TlsCarrierChoice {
     }
 }
 
-/// Picks the carrier, by what `try_out` says of the kernel; with [`TlsCarrierChoice::Auto`] also why it is not the
-/// kernel.
+/// Picks the carrier; `try_out` tells whether the kernel has TLS. With [`TlsCarrierChoice::Auto`] also returns why it
+/// is not the kernel.
 ///
 /// # Errors
 /// [`CarrierError::NotInKernel`]

@@ -9,7 +9,7 @@ use thiserror::Error;
 #[error("cannot use {path} ({flag}): {why}")]
 #[non_exhaustive]
 pub struct FileError {
-    /// The flag that names it.
+    /// The flag that sets it.
     pub flag: &'static str,
     /// The file.
     pub path: PathBuf,
@@ -80,7 +80,7 @@ impl TlsFault {
         Self::NAMES[self.place()]
     }
 
-    /// Its place among the names.
+    /// Its index in [`Self::NAMES`].
     pub(crate) fn place(&self) -> usize {
         match self {
             Self::NoCertificate => 0,

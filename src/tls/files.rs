@@ -22,22 +22,22 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use super::FileError;
 use super::spiffe::Verifier;
 
-/// Bytes of a file at most: a revocation list of some hundred thousand certificates.
+/// The most bytes of a file: a revocation list of some hundred thousand certificates.
 const FILE_MAX: u64 = 64 << 20;
 
-/// Where a side's files are.
+/// The paths of a side's files.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Paths {
-    /// Its certificate, with those of intermediate authorities behind it.
+    /// Its certificate, followed by the certificates of intermediate authorities.
     pub(crate) certificate: Option<PathBuf>,
     pub(crate) key: Option<PathBuf>,
-    /// Authorities that the other side's certificate must come from.
+    /// The authorities that may sign the other side's certificate.
     pub(crate) ca: PathBuf,
-    /// Certificates of theirs that have been revoked.
+    /// Their revocation lists.
     pub(crate) crl: Option<PathBuf>,
 }
 
-/// What tells whether a file is another one than before.
+/// A mark that tells whether the files have changed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Stamp(Vec<Option<(u64, u64, i64, i64)>>);
 
@@ -47,7 +47,7 @@ impl Paths {
         own.into_iter().flatten().chain([self.ca.as_path()])
     }
 
-    /// What the files are now. Cost: a system call for each.
+    /// The present mark of the files. Cost: a system call for each.
     pub(crate) fn stamp(&self) -> Stamp {
         let of = |path: &Path| {
             let meta = fs::metadata(path).ok()?;
@@ -57,8 +57,8 @@ impl Paths {
     }
 }
 
-/// A reflector's configuration, and until when its certificate is valid, in time since 1970. `in_kernel`: connections
-/// may be given to the kernel, so those keys are preferred that it can have.
+/// A reflector's configuration, and the end of its certificate's validity, in time since 1970. `in_kernel`: the kernel
+/// may take over connections, so suites whose keys it can use are preferred.
 ///
 /// # Errors
 /// [`FileError`]
@@ -95,13 +95,13 @@ pub(crate) fn server(
         .with_single_cert(chain, key)
         .map_err(failed)?;
     config.send_tls13_tickets = 0;
-    // Of suites that both sides have, the reflector's first.
+    // Of the suites that both sides have, the reflector's first is used.
     (config.ignore_client_order, config.enable_secret_extraction) = (in_kernel, in_kernel);
     config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
     Ok((Arc::new(config), until))
 }
 
-/// A leaf's configuration; with the SPIFFE ID of the server, if that is its name.
+/// A leaf's configuration. `id`: the SPIFFE ID that is the server's name, if it has one.
 ///
 /// # Errors
 /// [`FileError`]
@@ -133,14 +133,14 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-/// As [`provider`], with the suites first whose keys last as long as a connection.
+/// As [`provider`], with the suites first whose keys last for a whole connection.
 fn lasting() -> Arc<CryptoProvider> {
     let mut provider = rustls::crypto::ring::default_provider();
     provider.cipher_suites.sort_by_key(|suite| !lasts(suite));
     Arc::new(provider)
 }
 
-/// Whether the keys of a suite are good for as many records as there may be.
+/// Whether a suite's keys last for any number of records.
 pub(super) fn lasts(suite: &SupportedCipherSuite) -> bool {
     suite.tls13().is_some_and(|suite| suite.common.confidentiality_limit == u64::MAX)
 }
@@ -177,7 +177,7 @@ fn certificates(
     }
 }
 
-/// In PEM, one or several, or one in DER.
+/// One or several lists in PEM, or one in DER.
 fn crls(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, FileError> {
     let bytes = read("--tls-crl", path)?;
     let found: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(&bytes).collect();
@@ -204,7 +204,7 @@ fn wrong(flag: &'static str, path: &Path) -> impl Fn(String) -> FileError + use<
     move |why| FileError { flag, path: path.clone(), why }
 }
 
-/// Until when the first of a chain is valid; 0 when that can't be read.
+/// The end of validity of the first certificate of a chain; 0 when that can't be read.
 fn not_after(chain: &[CertificateDer<'_>]) -> Duration {
     let parsed = chain.first().and_then(|first| X509Certificate::from_der(first).ok());
     let seconds = parsed.map_or(0, |(_, first)| first.validity().not_after.timestamp());

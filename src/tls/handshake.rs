@@ -8,10 +8,10 @@ use tokio::net::TcpStream;
 
 use super::TlsFault;
 
-/// Shakes hands. Waits for as long as the peer likes: the caller has the clock. Dropping it is fine.
+/// Makes the handshake. Waits for as long as the peer likes: the caller sets a time limit. The future may be dropped.
 ///
 /// # Errors
-/// [`TlsFault`]; the peer has been told why, if the socket took that.
+/// [`TlsFault`]; the peer has been told the reason, if the socket took it.
 pub(crate) async fn shake_hands(tcp: &TcpStream, tls: &mut Connection) -> Result<(), TlsFault> {
     let mut records = Records { tcp, header: [0; HEADER], have: 0, left: 0 };
     loop {
@@ -39,7 +39,7 @@ pub(crate) async fn shake_hands(tcp: &TcpStream, tls: &mut Connection) -> Result
     }
 }
 
-/// A socket for rustls, without waiting.
+/// A socket for rustls that never waits.
 pub(super) struct Socket<'a>(pub(super) &'a TcpStream);
 
 impl Read for Socket<'_> {
@@ -71,16 +71,16 @@ fn retried<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     }
 }
 
-/// Bytes of a record's header; the last two are the length of what follows.
+/// Bytes of a record's header; its last two bytes are the length of the rest.
 const HEADER: usize = 5;
 
 /// Reads no further than the end of a record.
 struct Records<'a> {
     tcp: &'a TcpStream,
     header: [u8; HEADER],
-    /// Bytes of the header that have come.
+    /// How many bytes of the header have come.
     have: usize,
-    /// Bytes of the record that are still to come, once its header has.
+    /// How many bytes of the record are still to come, after its header.
     left: usize,
 }
 

@@ -10,11 +10,11 @@ use crate::session::Identity;
 
 const SPIFFE: &str = "spiffe://";
 
-/// The name is the SPIFFE ID, which is the only URI then (X.509-SVID, section 2), else the first DNS name that is
-/// no wildcard. The addresses are the IP addresses.
+/// The identity in a certificate. The name is the SPIFFE ID, then the only URI (X.509-SVID, section 2), else the first
+/// DNS name without a wildcard. The addresses are the IP addresses.
 ///
 /// # Errors
-/// [`TlsFault::Certificate`], when it can't be read, or says too much.
+/// [`TlsFault::Certificate`], if it can't be read, or has too many names.
 pub(crate) fn identity(certificate: &CertificateDer<'_>) -> Result<Identity, TlsFault> {
     let wrong = |why: &str| TlsFault::Certificate(why.to_owned());
     let (_, parsed) =

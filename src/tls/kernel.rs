@@ -8,12 +8,12 @@ use super::TlsFault;
 use super::files::lasts;
 use crate::io::{self, Direction, TlsKeys};
 
-/// Gives the keys of a connection to the kernel, if it is fit for that; gives it back if it is not. It is fit if its
-/// configuration lets keys out, its keys need no replacement, and rustls holds nothing that was received or is to be
-/// sent.
+/// Gives the keys of a connection to the kernel; returns the connection if it is not fit for that. It is fit if its
+/// configuration lets keys out, its keys need no replacement, and rustls holds no received or unsent
+/// bytes.
 ///
 /// # Errors
-/// [`TlsFault`]: the connection is lost then.
+/// [`TlsFault`]; then the connection is lost.
 pub(crate) fn give_keys(
     tcp: &impl AsFd,
     mut tls: Connection,

@@ -20,11 +20,11 @@ use tokio::time::Sleep;
 use super::TlsFault;
 use super::handshake::Socket;
 
-/// Bytes taken from the owner at once: four records.
+/// The most bytes taken from the owner at once: four records.
 const READ_MAX: usize = 64 * 1024;
-/// Bytes that each end of a pair may hold. The kernel counts its own overhead, and doubles this for it.
+/// The send buffer of each end of a pair. The kernel doubles this for its own overhead.
 const PAIR_BUFFER: usize = 128 * 1024;
-/// What is left to send when the owner is gone has so long to go out.
+/// How long the rest may take to go out when the owner is gone.
 const FAREWELL: Duration = Duration::from_secs(5);
 
 thread_local! {
@@ -34,7 +34,7 @@ thread_local! {
 /// A socket pair with little room: the first end is for the owner, the second for a [`Pump`].
 ///
 /// # Errors
-/// When the system has no descriptors left.
+/// The error when no descriptor is left.
 pub(crate) fn pair() -> io::Result<(std::os::unix::net::UnixStream, std::os::unix::net::UnixStream)>
 {
     let (owner, pump) = std::os::unix::net::UnixStream::pair()?;
@@ -45,7 +45,7 @@ pub(crate) fn pair() -> io::Result<(std::os::unix::net::UnixStream, std::os::uni
     Ok((owner, pump))
 }
 
-/// What the owner's end keeps of its pump: why that ended; dropped, it tells the pump to end soon.
+/// The owner's handle of its pump: tells why the pump ended; dropping it tells the pump to end soon.
 #[derive(Debug)]
 pub(crate) struct Ending {
     fault: Arc<OnceLock<TlsFault>>,
@@ -53,7 +53,7 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
-    /// Why the connection ended, if it was not by TLS's word that it would.
+    /// Why the connection ended; `None` if TLS closed it properly.
     pub(crate) fn fault(&self) -> Option<TlsFault> {
         self.fault.get().cloned()
     }
@@ -83,15 +83,15 @@ pub(crate) struct Pump {
     tls: Connection,
     inner: UnixStream,
     link: Link,
-    /// The peer has said that it sends no more.
+    /// Whether the peer has announced that it sends no more.
     peer_ended: bool,
-    /// The owner sends no more, and the peer has been told.
+    /// Whether the owner sends no more, and the peer has been told.
     owner_ended: bool,
-    /// Both directions end by then.
+    /// The time at which both directions end.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
-/// Which sockets a pump waits for.
+/// The sockets that a pump waits for.
 #[derive(Debug, Default)]
 struct Waits {
     tcp_read: bool,
@@ -101,17 +101,17 @@ struct Waits {
 }
 
 impl Pump {
-    /// Between a connection that has shaken hands and the second end of a [`pair`]. Must be called in a runtime.
+    /// A pump between a connection after its handshake and the second end of a [`pair`]. Must be called in a runtime.
     ///
     /// # Errors
-    /// When the runtime can't watch the socket.
+    /// The error of watching the socket.
     pub(crate) fn new(
         tcp: TcpStream,
         mut tls: Connection,
         inner: std::os::unix::net::UnixStream,
         link: Link,
     ) -> io::Result<Self> {
-        // A read of the owner is the bound.
+        // One read from the owner bounds the buffer.
         tls.set_buffer_limit(None);
         crate::io::bound_backlog(&tcp)?;
         let inner = UnixStream::from_std(inner)?;
@@ -119,10 +119,10 @@ impl Pump {
         Ok(Self { tcp, tls, inner, link, peer_ended, owner_ended, deadline })
     }
 
-    /// Until both directions have ended, one has failed, or the owner is gone and [`FAREWELL`] is over.
+    /// Runs until both directions have ended, one has failed, or the owner is gone and [`FAREWELL`] is over.
     pub(crate) async fn run(mut self) {
         if let Err(fault) = self.carry().await {
-            // Before the owner's end sees that it is over.
+            // Set before the owner's end sees the end of the connection.
             self.link.fault.set(fault).ok();
         }
     }
@@ -136,7 +136,7 @@ impl Pump {
                 if self.peer_ended {
                     return Ok(());
                 }
-                // Closing with something unread would reset the connection, and what was sent would be lost.
+                // Closing with unread bytes would reset the connection, and sent bytes would be lost.
                 crate::io::shut_down_writes(&self.tcp);
             }
             if !self.wait(&waits).await {
@@ -145,7 +145,7 @@ impl Pump {
         }
     }
 
-    /// From the owner to the peer, as much as both have and take now.
+    /// Sends from the owner to the peer, as much as there is and the peer takes now.
     fn send(&mut self, waits: &mut Waits) -> Result<(), TlsFault> {
         if !self.tls.wants_write() && !self.owner_ended {
             let read = BUFFER.with_borrow_mut(|buffer| {
@@ -155,7 +155,7 @@ impl Pump {
             });
             match read {
                 Ok(0) => self.end_of_owner(),
-                // It may have been reset because it left something unread.
+                // The owner's end may be reset because it closed with unread bytes.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => self.end_of_owner(),
                 Err(error) if is_passing(&error) => {}
                 result => drop(result?),
@@ -180,7 +180,7 @@ impl Pump {
         self.hurry();
     }
 
-    /// From the peer to the owner, as much as both have and take now.
+    /// Receives from the peer for the owner, as much as there is and the owner takes now.
     fn receive(&mut self, waits: &mut Waits) -> Result<(), TlsFault> {
         if !self.deliver()? {
             waits.inner_write = true;
@@ -204,7 +204,7 @@ impl Pump {
         let state = match self.tls.process_new_packets() {
             Ok(state) => state,
             Err(error) => {
-                // The alert says to the peer what is wrong.
+                // The alert tells the peer the fault.
                 self.tls.write_tls(&mut Socket(&self.tcp)).ok();
                 return Err(error.into());
             }
@@ -220,7 +220,7 @@ impl Pump {
         Ok(())
     }
 
-    /// Gives the owner what has been decrypted; `false` when it does not take all.
+    /// Gives the owner the decrypted bytes; `false` when it does not take all.
     fn deliver(&mut self) -> Result<bool, TlsFault> {
         loop {
             let mut reader = self.tls.reader();
@@ -231,7 +231,7 @@ impl Pump {
                 Err(error) => return Err(error.into()),
             };
             if self.owner_ended {
-                // It reads no more; what it says still goes out.
+                // The owner reads no more; the bytes it has sent still go out.
                 let count = bytes.len();
                 reader.consume(count);
                 continue;
@@ -239,7 +239,7 @@ impl Pump {
             match self.inner.try_write(bytes) {
                 Ok(count) => reader.consume(count),
                 Err(error) if is_passing(&error) => return Ok(false),
-                // The owner has closed its end, and what it said before may be there still.
+                // The owner has closed its end, but bytes that it sent before may still be there.
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                     let count = bytes.len();
                     reader.consume(count);
@@ -249,7 +249,7 @@ impl Pump {
         }
     }
 
-    /// Both directions have a last moment from now on.
+    /// Sets the time at which both directions end.
     fn hurry(&mut self) {
         self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(FAREWELL)));
     }
@@ -278,7 +278,7 @@ impl Pump {
     }
 }
 
-/// What a pump waited for.
+/// The event that ended a wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Woken {
     Ready,

@@ -9,13 +9,13 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
 use super::identity;
 
-/// What stands for the name of a server in the handshake if its name is a SPIFFE ID; `None` of any other name.
+/// The placeholder for a server's name in the handshake if the name is a SPIFFE ID; `None` for other names.
 pub(crate) fn dummy(name: &str) -> Option<ServerName<'static>> {
     let is_spiffe = name.get(..9).is_some_and(|it| it.eq_ignore_ascii_case("spiffe://"));
     is_spiffe.then(|| ServerName::try_from("spiffe.invalid").ok()).flatten()
 }
 
-/// Checks the chain as for any server, and then the ID.
+/// Checks the chain as for any server, then the ID.
 #[derive(Debug)]
 pub(super) struct Verifier {
     inner: Arc<WebPkiServerVerifier>,
@@ -37,7 +37,7 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        // It looks at the name last, and nobody has the one that stands for the ID.
+        // It checks the name last, and no server has the placeholder as its name.
         match self.inner.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
