@@ -24,16 +24,16 @@ use crate::session::{Identity, TlsCarrier, TlsPeer};
 use crate::threads::Control;
 use crate::tls::{self, Ending, Stamp, TlsFault};
 
-/// A handshake has its place for so long whoever else wants it.
+/// How long a handshake keeps its place even if others want it.
 const OWN_TIME: Duration = Duration::from_secs(1);
-/// A handshake may take so long in all: the rest of [`TlsFault::Late`]'s 10 s.
+/// How much longer a handshake may take if no other wants its place: the rest of [`TlsFault::Late`]'s 10 s.
 const MORE_TIME: Duration = Duration::from_secs(9);
-/// How often files are looked at.
+/// The time between two looks at the files.
 const LOOK: Duration = Duration::from_secs(2);
-/// A peer that was refused may take so long to read why.
+/// How long a refused peer may take to read the reason.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// What the thread starts from.
+/// Everything that the thread needs at its start.
 pub(super) struct Seed {
     config: watch::Receiver<ReflectorConfig>,
     server: Arc<ServerConfig>,
@@ -45,7 +45,7 @@ pub(super) struct Seed {
 }
 
 impl Seed {
-    /// Reads the files. Connections are carried by the kernel, or by so many threads at most.
+    /// Reads the files. The kernel carries the connections, or at most `relays` threads.
     ///
     /// # Errors
     /// [`StartError::Tls`]
@@ -60,7 +60,7 @@ impl Seed {
         Ok(Self { config, server, control, wanted, done, in_kernel, relays })
     }
 
-    /// Runs until the acceptor is gone, and the last bytes of connections are.
+    /// Runs until the acceptor is gone and all connections have sent their last bytes.
     pub(super) fn run(
         self,
         runtime: &Runtime,
@@ -126,7 +126,7 @@ struct Files {
     /// Whether they are for connections that the kernel carries.
     in_kernel: bool,
     stamp: Stamp,
-    /// Why they can't be used, if so: those before are.
+    /// Why the changed files can't be used; then the previous ones stay in use.
     fault: Option<TlsError>,
 }
 
@@ -135,7 +135,7 @@ impl Files {
         Self { server, in_kernel, stamp: config.paths().stamp(), fault: None }
     }
 
-    /// Files are written one after the other: what can't be used now may be used a moment later.
+    /// Files are written one after the other: unusable files may be complete a moment later.
     fn have_changed(&self, config: &TlsConfig) -> bool {
         self.fault.is_some() || config.paths().stamp() != self.stamp
     }
@@ -163,7 +163,7 @@ impl Files {
     }
 }
 
-/// What each handshake needs.
+/// The shared state that each handshake needs.
 struct Handshake {
     server: Arc<ServerConfig>,
     control: Arc<Control>,
@@ -193,7 +193,7 @@ impl Handshake {
                 let carrier = ending.as_ref().map_or(TlsCarrier::Kernel, |_| TlsCarrier::Process);
                 let tls = Arc::new(TlsPeer { identity, carrier });
                 let secured = Secured { peer, remote, socket, place: share, tls, ending };
-                // The acceptor is gone when the reflector stops.
+                // An error means that the acceptor is gone, because the reflector stops.
                 self.done.send(secured).await.ok();
             }
             Err(fault) => self.say(peer, remote, &fault),
@@ -201,8 +201,8 @@ impl Handshake {
         drop(place);
     }
 
-    /// Has the kernel carry a connection that has shaken hands, otherwise a thread: what a shard serves, and what a
-    /// thread says of the end.
+    /// Has the kernel, or else a thread, carry a connection after its handshake. Returns the socket for the shard and,
+    /// for a thread, the handle that tells how the connection ended.
     fn carry(
         &self,
         tcp: TcpStream,
@@ -218,7 +218,7 @@ impl Handshake {
         }
     }
 
-    /// Shakes hands in time, and reads the certificate.
+    /// Makes the handshake within the time limit, and reads the certificate.
     async fn shake(&self, tcp: &TcpStream) -> Result<(Connection, Identity), TlsFault> {
         let mut tls = Connection::Server(ServerConnection::new(Arc::clone(&self.server))?);
         let too_long = async {
@@ -250,7 +250,7 @@ fn say_left_out(log: &SourceLimiter) {
     }
 }
 
-/// Ends a connection so that the peer reads the alert: closing it with something unread would reset it.
+/// Ends a connection so that the peer reads the alert: closing it with unread bytes would reset it.
 async fn farewell(tcp: &TcpStream) {
     io::shut_down_writes(tcp);
     let drained = async {

@@ -13,21 +13,21 @@ use crate::config::{ReflectorConfig, StartError};
 use crate::io;
 use crate::threads::{Control, accept, runtime, spawn};
 
-/// Handshakes at a time. Each may take some 100 KB while it lasts.
+/// The most handshakes at a time. Each may take some 100 KB while it lasts.
 const HANDSHAKES_MAX: usize = 1024;
-/// Connections that have shaken hands and wait for the acceptor.
+/// The most connections that wait for the acceptor after their handshake.
 const SECURED_MAX: usize = 64;
 
 /// Places for handshakes.
 #[derive(Debug)]
 struct Places {
     free: Arc<Semaphore>,
-    /// Asks the handshake that has taken longest, if it has taken long, to give its place up.
+    /// Asks a handshake that has taken long to give up its place, the oldest first.
     wanted: Arc<Notify>,
 }
 
 impl Places {
-    /// The next place. While there is none, whoever has taken long loses one.
+    /// The next place. While there is none, a handshake that has taken long loses its place.
     async fn take(&self) -> Option<HandshakePermit> {
         if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
             return Some(place);
@@ -42,7 +42,7 @@ impl Places {
 pub(crate) struct Terminator {
     listening: Listening,
     places: Places,
-    /// The place of the connection that has arrived and was not passed on yet.
+    /// The place for the next connection, until it is passed on.
     place: Option<HandshakePermit>,
     waiting: mpsc::UnboundedSender<(Waiting, HandshakePermit)>,
     secured: mpsc::Receiver<Secured>,
@@ -56,8 +56,8 @@ enum Listening {
 }
 
 impl Terminator {
-    /// Starts the thread of handshakes, if there is a listener. Connections are carried by the kernel, or by so many
-    /// threads at most.
+    /// Starts the thread of handshakes, if there is a listener. The kernel carries the connections, or at most
+    /// `threads` threads.
     ///
     /// # Errors
     /// [`StartError`]
@@ -87,7 +87,7 @@ impl Terminator {
     /// Begins to listen in the event loop of the caller.
     ///
     /// # Errors
-    /// When it can't watch the socket.
+    /// The error of watching the socket.
     pub(crate) fn watch(&mut self) -> std::io::Result<()> {
         if let Listening::No(listener) = &mut self.listening
             && let Some(listener) = listener.take()
@@ -105,7 +105,7 @@ impl Terminator {
         }
     }
 
-    /// Waits for the next. Dropping it loses nothing.
+    /// Waits for the next news. Dropping the future loses nothing.
     pub(crate) async fn next(&mut self) -> News {
         let Self { listening, places, place, secured, .. } = self;
         let Listening::Yes(listener) = listening else { return std::future::pending().await };
@@ -122,10 +122,10 @@ impl Terminator {
         }
     }
 
-    /// Has the connection that has arrived shake hands.
+    /// Starts the handshake of the connection that has arrived.
     pub(crate) fn shake_hands(&mut self, waiting: Waiting) {
         if let Some(place) = self.place.take() {
-            // Without the thread the reflector stops.
+            // An error means that the thread is gone: then the reflector stops.
             self.waiting.send((waiting, place)).ok();
         }
     }

@@ -40,7 +40,7 @@ use crate::tls::Ending;
 #[cfg(feature = "tls")]
 type HandshakePermit = tokio::sync::OwnedSemaphorePermit;
 
-/// A connection that was admitted and is to shake hands.
+/// An admitted connection before its handshake.
 #[derive(Debug)]
 #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "no connection ever is one"))]
 pub(crate) struct Waiting {
@@ -50,24 +50,24 @@ pub(crate) struct Waiting {
     pub(crate) place: SourceShare,
 }
 
-/// A connection that has shaken hands.
+/// A connection after its handshake.
 #[derive(Debug)]
 pub(crate) struct Secured {
     pub(crate) peer: PeerId,
     pub(crate) remote: SocketAddr,
-    /// What a shard serves.
+    /// The socket that a shard serves.
     pub(crate) socket: TcpStream,
     pub(crate) place: SourceShare,
     pub(crate) tls: Arc<TlsPeer>,
     pub(crate) ending: Option<Ending>,
 }
 
-/// What a [`Terminator`] has for the acceptor.
+/// An event of a [`Terminator`] for the acceptor.
 #[derive(Debug)]
 #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "it never has anything"))]
 pub(crate) enum News {
-    /// A connection that wants to shake hands, and there is a place for it.
+    /// A connection has arrived, and there is a place for its handshake.
     Arrived(std::io::Result<(tokio::net::TcpStream, SocketAddr)>),
-    /// One has.
+    /// A connection has completed its handshake.
     Secured(Box<Secured>),
 }

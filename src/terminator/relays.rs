@@ -46,10 +46,10 @@ impl Relays {
         Self { most: most.max(1), all: RefCell::default() }
     }
 
-    /// Has a connection carried on. The socket is its other end, of a socket pair, for a shard.
+    /// Has a thread carry a connection. Returns the other end of a socket pair, for a shard.
     ///
     /// # Errors
-    /// When there are no descriptors left, or no thread.
+    /// The error when no descriptor is left, or no thread.
     pub(super) fn carry(
         &self,
         tcp: TcpStream,
@@ -75,11 +75,11 @@ impl Relays {
         let (_, relay) = least.ok_or_else(gone)?;
         relay.connections.add(1);
         relay.jobs.send(job).map_err(|_| gone())?;
-        // A socket of a shard is one that std calls TCP, whatever it is.
+        // std's TcpStream stands for the socket of a shard, whatever its kind.
         Ok((StdTcpStream::from(OwnedFd::from(owner)), ending))
     }
 
-    /// Waits until all has gone out; the owners of connections are gone. Takes some seconds at most.
+    /// Waits until all bytes have gone out; the owners of the connections are gone. Takes some seconds at most.
     pub(super) fn stop(self) {
         for Relay { jobs, thread, .. } in self.all.into_inner() {
             drop(jobs);
@@ -104,7 +104,7 @@ impl Relay {
     }
 }
 
-/// Until there is no more work and all that was is done.
+/// Runs until there is no more work and all connections have ended.
 async fn serve(mut work: mpsc::UnboundedReceiver<Job>, connections: Arc<Relaxed>) {
     let mut pumps = JoinSet::new();
     loop {
