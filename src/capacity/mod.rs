@@ -23,28 +23,28 @@ use crate::io;
 use crate::shard::growth::{Amounts, Ceiling};
 use crate::threads::{Control, Gauge, MemoryUse, Seen, ShardOrder};
 
-/// How often it looks.
+/// The time between two checks.
 const PERIOD: Duration = Duration::from_millis(100);
-/// Looks between two at the control groups.
+/// The control groups are read at every tenth check.
 const GROUPS: u32 = 10;
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Steward {
     config: watch::Receiver<ReflectorConfig>,
-    /// Those that own VNIs.
+    /// The shards that own VNIs.
     shards: Vec<(Sender<ShardOrder>, Arc<Gauge>)>,
     memory: Arc<MemoryUse>,
     shares: Shares,
     words: Words,
-    /// What the control groups say: bytes granted, and bytes of sockets.
+    /// The numbers of the control groups: bytes granted, and bytes of sockets.
     granted: Option<u64>,
     sockets: u64,
     looks: u32,
 }
 
 impl Steward {
-    /// Of shards to which an earlier process leaves so many routes.
+    /// For shards to which an earlier process leaves `routes` routes.
     pub(crate) fn new(
         config: watch::Receiver<ReflectorConfig>,
         shards: Vec<(Sender<ShardOrder>, Arc<Gauge>)>,
@@ -58,14 +58,14 @@ impl Steward {
         Self { config, shards, memory, shares, words: Words::default(), granted, sockets, looks }
     }
 
-    /// The first look, before there is any connection. Blocks while a shard takes no orders.
+    /// The first check, before there is any connection. Blocks while a shard takes no orders.
     pub(crate) fn begin(&mut self) {
         for (shard, ceiling) in self.look() {
             drop(self.shards[shard].0.blocking_send(ShardOrder::Ceiling(ceiling)));
         }
     }
 
-    /// Looks until dropped, or until the shards are gone.
+    /// Checks until dropped, or until the shards are gone.
     pub(crate) async fn run(mut self) {
         let mut ticks = tokio::time::interval(PERIOD);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -79,7 +79,7 @@ impl Steward {
         }
     }
 
-    /// What to tell shards now.
+    /// The new ceilings for shards.
     fn look(&mut self) -> Vec<(usize, Ceiling)> {
         let capacity = self.config.borrow().capacity;
         if self.looks.is_multiple_of(GROUPS) && capacity.memory == MemoryBudget::Auto {
@@ -88,7 +88,7 @@ impl Steward {
         }
         self.looks = self.looks.wrapping_add(1);
         let budget = capacity.memory.bytes(self.granted);
-        // Only what is granted to a group is used up by what sockets take beside the process.
+        // Memory of sockets counts only against a group's grant: it lies outside of the process.
         let sockets = if capacity.memory == MemoryBudget::Auto { self.sockets } else { 0 };
         let used = budget.and_then(|_| io::resident_memory()).map(|bytes| bytes + sockets);
         self.memory.set(budget, used.unwrap_or(0));

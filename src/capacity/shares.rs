@@ -8,51 +8,51 @@
 use crate::shard::growth::{Amounts, Ceiling};
 use crate::threads::Seen;
 
-/// Routes that each shard may take in although others might take what is left: some 29 MB. A shard loads up to two million
-/// routes a second, and there are ten looks.
+/// The routes that each shard may take in although others might take the rest: some 29 MB. A shard loads up to two
+/// million routes a second, and there are ten checks.
 pub(super) const BURST: i64 = 262_144;
-/// The same of VNIs.
+/// The same for VNIs.
 pub(super) const BURST_VNIS: i64 = 8_192;
 
-/// Memory of an announcement: 100 to 110 bytes of a route that is new, with all that is around it, and some.
+/// Memory of an announcement: 100 to 110 bytes of a new route with all its structures, and a reserve.
 const BYTES_PER_ANNOUNCEMENT: u64 = 128;
-/// Memory of a VNI that is not packed.
+/// Memory of an unpacked VNI.
 const BYTES_PER_VNI: u64 = 4_096;
 
-/// What there may be, and what memory there is.
+/// The limits, and the use of memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Limits {
     pub(super) routes: Option<u64>,
     pub(super) vnis: Option<u64>,
-    /// Bytes of the budget, and bytes in use.
+    /// The bytes of the budget, and the bytes in use.
     pub(super) memory: Option<(u64, u64)>,
 }
 
-/// What shards have been told.
+/// The ceilings that shards have been sent.
 #[derive(Debug)]
 pub(super) struct Shares {
     told: Vec<Ceiling>,
-    /// How far each may go while memory is short; nothing while it is not.
+    /// The ceiling of each shard while memory is short; `None` otherwise.
     short: Option<Vec<Amounts>>,
-    /// What tables have brought that came from another process. Tables on their way between two shards are with
-    /// neither, so it is what the shards say at most.
+    /// The amounts of tables that came from another process. A table that moves between two shards counts in
+    /// neither, so this is the highest sum that the shards have reported.
     base: Amounts,
 }
 
 impl Shares {
-    /// Of so many shards, to which an earlier process leaves this.
+    /// For `shards` shards, to which an earlier process leaves `base`.
     pub(super) fn new(shards: usize, base: Amounts) -> Self {
         Self { told: vec![Ceiling::default(); shards], short: None, base }
     }
 
-    /// What there is, of all shards.
+    /// The amounts that all shards hold.
     pub(super) fn held(&mut self, seen: &[Seen]) -> Amounts {
         let moved = seen.iter().fold(Amounts::default(), |sum, seen| sum + seen.moved);
         self.base = self.base.with(moved, i64::max);
         seen.iter().fold(self.base, |sum, seen| sum + seen.grown)
     }
 
-    /// What to tell shards that are to be told something new.
+    /// The new ceilings, for the shards whose ceiling changes.
     pub(super) fn look(&mut self, limits: &Limits, seen: &[Seen]) -> Vec<(usize, Ceiling)> {
         let held = self.held(seen);
         let shards = i64::try_from(seen.len()).unwrap_or(i64::MAX).max(1);
@@ -90,7 +90,7 @@ impl Shares {
         news
     }
 
-    /// While memory is short each shard may become as large as it was when it began to be: what is withdrawn may
+    /// While memory is short, each shard may grow to its size at the beginning of the shortage: withdrawn routes may
     /// be announced again.
     fn note_memory(&mut self, spare: Option<u64>, seen: &[Seen]) {
         match spare {
@@ -102,13 +102,13 @@ impl Shares {
     }
 }
 
-/// What one shard may take of what is left.
+/// The part of the rest that one shard may take.
 fn share(left: i64, shards: i64, burst: i64) -> i64 {
     (left / shards).max(left.min(burst))
 }
 
-/// The room that a shard is to have, whose room should be `target` and is `room`. Where there is much it is told something
-/// new only when that is far off: a shard that sleeps is woken by each order.
+/// The new room of a shard that has `room` and should have `target`. A large room changes only when it is far off,
+/// since each order wakes a sleeping shard.
 fn settle(target: i64, room: i64) -> i64 {
     const MUCH: i64 = 4 * BURST;
     if target < MUCH {
@@ -125,7 +125,7 @@ fn to_amount(count: u64) -> i64 {
 mod tests {
     use super::*;
 
-    /// Shards that take in what they are offered, as far as they are told.
+    /// Shards that take in all offered routes, within their ceilings.
     struct World {
         shares: Shares,
         limits: Limits,
@@ -151,7 +151,7 @@ mod tests {
             }
         }
 
-        /// How many of so many routes a shard takes in, each of two peers.
+        /// How many of `routes` routes a shard takes in.
         fn offer(&mut self, shard: usize, routes: i64) -> i64 {
             let grown = &mut self.seen[shard].grown;
             let room = self.ceilings[shard].grown - *grown;
@@ -179,7 +179,7 @@ mod tests {
                 world.look();
             }
             assert_eq!(world.routes(), to_amount(most));
-            // What is withdrawn may be announced again.
+            // A withdrawn route may be announced again.
             if most > 0 {
                 world.seen[0].grown.routes -= 1;
                 assert_eq!(world.offer(0, 10), 1);

@@ -18,12 +18,12 @@ pub(super) struct Words {
 #[derive(Debug, Default)]
 struct Said {
     level: Level,
-    /// What had been refused at the look before.
+    /// The number refused at the last check.
     refused: i64,
 }
 
 impl Words {
-    /// Says what is new. `refused` is what has been refused since the start, for want of memory as `announcements`.
+    /// Logs changes. `refused` counts from the start; its `announcements` were refused for want of memory.
     pub(super) fn say(&mut self, limits: &Limits, held: Amounts, refused: Amounts) {
         let of = |held: i64, most: Option<u64>| {
             most.map(|most| (u64::try_from(held).unwrap_or(0), most))
