@@ -24,18 +24,18 @@ enum Number {
 }
 
 impl Families {
-    /// Adds what is told once for the whole process.
+    /// Adds rows of the whole process.
     pub(crate) fn add(&mut self, rows: Rows) {
         self.gather(rows, None);
     }
 
-    /// Adds what is told of each shard.
+    /// Adds rows of one shard.
     pub(crate) fn add_shard(&mut self, shard: &str, rows: Rows) {
         self.gather(rows, Some(shard));
     }
 
-    /// Writes all of them. A family without samples has its heading alone, so that its name is known before the
-    /// first site, for example, comes.
+    /// Writes all families. A family without samples has its heading alone, so that its name is known before, for
+    /// example, the first site comes.
     pub(crate) fn write(self, text: &mut Text) {
         for (Family { name, help, kind }, samples) in self.0 {
             match kind {
@@ -115,7 +115,7 @@ fn samples(row: &Row, value: Value, shard: Option<&str>) -> Vec<Sample> {
     }
 }
 
-/// The metrics, by their names, that alerts on leaves and the dashboard of leaves ask for; each as often.
+/// The names of the metrics in alerts on leaves and in the dashboard of leaves, each as often as it is used.
 #[cfg(test)]
 pub(crate) fn asked_of_leaves() -> impl Iterator<Item = &'static str> + Clone {
     let alerts = include_str!("../../deploy/prometheus/alerts.yaml");
@@ -128,7 +128,7 @@ pub(crate) fn asked_of_leaves() -> impl Iterator<Item = &'static str> + Clone {
         .filter(|word| word.starts_with("metalbond_"))
 }
 
-/// How docs/http.md writes each family: its name with its labels, and its type.
+/// The form of each family in docs/http.md: its name with its labels, and its type.
 #[cfg(test)]
 pub(crate) fn documented(rows: Rows) -> Vec<(String, &'static str)> {
     let mut families: Vec<(Family, Vec<&str>)> = Vec::new();

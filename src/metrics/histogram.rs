@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Upper bound of the first bucket, in microseconds.
 const FIRST: u64 = 16;
-/// Buckets with an upper bound; one more holds what is longer.
+/// Buckets with an upper bound; one more holds longer durations.
 const BUCKETS: usize = 21;
 
 /// A histogram of durations. The buckets end at 16 us and at every doubling of that up to 16.8 s; the last bucket has
@@ -20,7 +20,7 @@ impl Histogram {
     /// Counts one duration.
     pub fn record(&mut self, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        // The number of doublings of the first bound that it takes to reach this.
+        // How many times the first bound must double to reach this duration.
         let above = micros.saturating_sub(1) / FIRST;
         let bucket = (u64::BITS - above.leading_zeros()) as usize;
         self.counts[bucket.min(BUCKETS)] += 1;
@@ -51,7 +51,7 @@ impl Histogram {
         [self.sum].into_iter().chain(self.counts).collect()
     }
 
-    /// One of [`Histogram::numbers`]; `None` when the buckets were others.
+    /// The histogram of [`Histogram::numbers`]; `None` if the buckets have changed since.
     pub(super) fn of_numbers(numbers: &[u64]) -> Option<Self> {
         let (&sum, counts) = numbers.split_first()?;
         Some(Self { counts: counts.try_into().ok()?, sum })
@@ -150,10 +150,10 @@ mod tests {
     #[test]
     fn a_quantile_lies_within_its_bucket() {
         let micros = |micros| Some(Duration::from_micros(micros));
-        // Four between 16 and 32 us: each takes a quarter of the way.
+        // Four between 16 and 32 us: each takes a quarter of the interval.
         let four = of(&[20, 20, 20, 20]);
         assert_eq!([0.25, 0.5, 1.0].map(|it| four.quantile(it)), [20, 24, 32].map(micros));
-        // Half of them are as quick as can be, and the other half between 512 and 1024 us.
+        // Half of them are in the first bucket, and the other half between 512 and 1024 us.
         let two = of(&[10, 10, 1000, 1000]);
         assert_eq!([0.5, 0.75, 1.0].map(|it| two.quantile(it)), [16, 768, 1024].map(micros));
         assert_eq!(two.quantile(0.0), Some(Duration::ZERO));

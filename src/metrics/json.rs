@@ -40,7 +40,7 @@ impl Serialize for Value {
                 BTreeMap::from([("adds", adds), ("removes", removes)]).serialize(serializer)
             }
             Self::ByName(counts) => counts.serialize(serializer),
-            // A label that a number is known by is its name.
+            // A number's label is its name.
             Self::Labelled(numbers) => {
                 let name = |values: &Vec<String>| values.join(",");
                 serializer
@@ -60,7 +60,7 @@ impl Serialize for Value {
     }
 }
 
-/// The quantiles are interpolated; null when nothing was counted.
+/// The quantiles are interpolated; null without durations.
 #[derive(Debug, Serialize)]
 struct HistogramRow {
     count: u64,

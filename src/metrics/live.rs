@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Live, Row, Rows, Value};
 
-/// The names of what a sample says, in order.
+/// The names of a sample's values, in order.
 pub(crate) fn names(rows: &Rows) -> Vec<&'static str> {
     let mut names = Vec::new();
     for (row, _) in flat(rows) {
@@ -21,8 +21,8 @@ pub(crate) fn names(rows: &Rows) -> Vec<&'static str> {
     names
 }
 
-/// What it says: of what there is in any case, and of what has happened where it is known how it was
-/// before, and how long ago; else null.
+/// The values of a sample: present numbers always; rates and counts if there is an earlier sample and its age is
+/// known, else null.
 pub(crate) fn sample(now: &Rows, before: Option<(&Rows, Duration)>) -> Vec<Json> {
     let mut values = Vec::new();
     let olds = before.map(|(rows, _)| flat(rows)).unwrap_or_default();
@@ -58,7 +58,7 @@ fn flat(rows: &Rows) -> Vec<(&Row, &Value)> {
     all
 }
 
-/// All that was counted, whatever it was counted by.
+/// The sum of all numbers of a value, whatever their labels.
 fn total(value: &Value) -> u64 {
     match value {
         Value::Number(number) => *number,
@@ -91,7 +91,7 @@ fn quantiles(old: Option<&Value>, new: &Value) -> [Json; 3] {
     [json!(second.count()), quantile(0.5), quantile(0.99)]
 }
 
-/// With so many parts to the whole kept.
+/// Rounds to `parts` parts of one.
 fn rounded(value: f64, parts: f64) -> f64 {
     (value * parts).round() / parts
 }

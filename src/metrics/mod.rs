@@ -53,7 +53,7 @@ macro_rules! counted {
                 vec![$(($row, $crate::metrics::Measure::value(&self.$member)),)+]
             }
 
-            /// Adds what another one has counted.
+            /// Adds the numbers of another one.
             pub fn merge(&mut self, other: &Self) {
                 $($crate::metrics::Measure::merge(&mut self.$member, &other.$member);)+
             }

@@ -3,14 +3,14 @@
 /// See the folder's documentation. A row without any name is only added up.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Row {
-    /// The member of a JSON object. A group without one has its rows in the object around it.
+    /// The name of a member of a JSON object. A group without a name has its rows in the object around it.
     pub(super) json: Option<&'static str>,
     pub(super) family: Option<Family>,
     /// Labels that all samples of it have.
     pub(super) fixed: &'static [(&'static str, &'static str)],
     /// Labels whose values come with the number.
     pub(super) by: &'static [&'static str],
-    /// Names that are told even when nothing was counted.
+    /// The names that are shown even with no count.
     pub(super) zeros: Option<fn() -> Vec<&'static str>>,
     pub(super) is_per_shard: bool,
     pub(super) live: Option<Live>,
@@ -32,7 +32,7 @@ pub(super) enum RowKind {
 }
 
 impl RowKind {
-    /// What Prometheus calls it.
+    /// The name in Prometheus.
     #[cfg(test)]
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -43,18 +43,18 @@ impl RowKind {
     }
 }
 
-/// How the sample of one second tells it, with the names of what it says.
+/// The form of a row in the live samples, with the names of its values.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Live {
-    /// What there is.
+    /// The present number.
     Now(&'static str),
-    /// How often a second.
+    /// The rate per second.
     Rate(&'static str),
-    /// How often since the sample before.
+    /// The count since the sample before.
     Count(&'static str),
-    /// The share of the time that it took.
+    /// The share of the time that was spent.
     Share(&'static str),
-    /// How many durations since the sample before, and their quantiles 0.5 and 0.99 in seconds.
+    /// The number of durations since the sample before, and their quantiles 0.5 and 0.99 in seconds.
     Quantiles([&'static str; 3]),
 }
 
@@ -109,7 +109,7 @@ impl Row {
         Self { by: labels, ..self }
     }
 
-    /// Names that are told with 0 until something was counted under them.
+    /// The names that are shown with 0 before their first count.
     pub(crate) const fn zeros(self, names: fn() -> Vec<&'static str>) -> Self {
         Self { zeros: Some(names), ..self }
     }

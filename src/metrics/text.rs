@@ -4,10 +4,10 @@ use std::fmt::{Display, Write as _};
 
 use super::Histogram;
 
-/// What HTTP calls this form.
+/// The content type of this form in HTTP.
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Names and values of a sample's labels. Those with an empty value are left out, which means the
+/// Names and values of a sample's labels. Labels with an empty value are left out, which means the
 /// same.
 pub(crate) type Labels<'a> = &'a [(&'a str, &'a str)];
 
@@ -92,12 +92,12 @@ impl Text {
     }
 
     fn put(&mut self, text: std::fmt::Arguments<'_>) {
-        // A String takes everything.
+        // Writing to a String cannot fail.
         self.out.write_fmt(text).unwrap_or_default();
     }
 }
 
-/// A text without what would end it: backslashes, line breaks and, in a label's value, quotes.
+/// A text with the characters escaped that would end it: backslashes, line breaks and, in a label's value, quotes.
 fn escaped(text: &str, is_label: bool) -> String {
     let text = text.replace('\\', "\\\\").replace('\n', "\\n");
     if is_label { text.replace('"', "\\\"") } else { text }

@@ -32,14 +32,14 @@ impl std::ops::Sub for ByAction {
 /// Rows, each with its value.
 pub(crate) type Rows = Vec<(Row, Value)>;
 
-/// A value, as a reader gets it.
+/// A value for readers.
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
-    /// A count, or how many there are.
+    /// A count, or a present number.
     Number(u64),
     /// A time.
     Time(Duration),
-    /// Whether it is so.
+    /// A yes or no.
     Switch(bool),
     /// Numbers of UPDATEs by their action.
     ByAction(ByAction),
@@ -55,20 +55,20 @@ pub(crate) enum Value {
     Group(Rows),
 }
 
-/// What can be counted, added up and told.
+/// A number that can be counted, added up and shown.
 pub(crate) trait Measure {
     /// A copy for a reader.
     fn value(&self) -> Value;
-    /// Adds what another shard has.
+    /// Adds the value of another shard.
     fn merge(&mut self, other: &Self);
-    /// Puts the numbers under this name, for another process.
+    /// Saves the numbers under a name, for another process.
     fn save(&self, name: &str, into: &mut Saved);
-    /// Takes what was put under this name; what is missing stays as it is. `row` knows the names that counts
+    /// Loads the numbers saved under a name; missing numbers keep their value. `row` knows the names that counts
     /// may have.
     fn load(&mut self, name: &str, row: &Row, from: &Saved);
 }
 
-/// Numbers by name, as one process leaves them to the next.
+/// Numbers by name, as one process passes them to the next.
 pub(crate) type Saved = BTreeMap<String, Vec<u64>>;
 
 fn first(name: &str, from: &Saved) -> Option<u64> {
