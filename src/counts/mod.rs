@@ -26,12 +26,12 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// The number of sessions that ended for this reason.
+    /// The number of sessions that ended for a reason.
     pub(crate) fn closed(&self, reason: &CloseReason) -> u64 {
         self.total.closed.get(reason.name()).copied().unwrap_or_default()
     }
 
-    /// The number of sessions that this limit ended or refused.
+    /// The number of sessions that a limit ended or refused.
     pub(crate) fn limited(&self, reason: &CloseReason) -> u64 {
         self.total.limits.get(reason.name()).copied().unwrap_or_default()
     }

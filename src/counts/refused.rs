@@ -23,21 +23,21 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// As metrics.
+    /// The counts as metrics.
     pub(crate) fn rows(&self) -> Rows {
         let row =
             SESSIONS.named("connections_refused").with(&[("event", "refused")]).by(&["reason"]);
         vec![(row, Value::ByName(self.reasons().into()))]
     }
 
-    /// All, by [`CloseReason::name`].
+    /// All counts, by [`CloseReason::name`].
     pub(crate) fn reasons(&self) -> [(&'static str, u64); 5] {
         let [max_peers, per_source, rate] = self.limits();
         let denied = (CloseReason::Denied.name(), self.denied);
         [max_peers, per_source, rate, denied, (CloseReason::Draining.name(), self.draining)]
     }
 
-    /// Those refused by a limit, by [`CloseReason::name`].
+    /// The counts of limits, by [`CloseReason::name`].
     pub(crate) fn limits(&self) -> [(&'static str, u64); 3] {
         [
             (CloseReason::MaxPeers(0).name(), self.max_peers),
@@ -47,7 +47,7 @@ impl Refused {
     }
 }
 
-/// Counts them: written by the acceptor, read by whoever asks.
+/// The shared counts: written by the acceptor, read by any thread.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     max_peers: Relaxed,
@@ -70,7 +70,7 @@ impl Counters {
         counter.add(1);
     }
 
-    /// Goes on from what an earlier process had counted.
+    /// Adds the counts of an earlier process.
     pub(crate) fn go_on_from(&self, counts: &BTreeMap<String, u64>) {
         for (name, counter) in [
             (CloseReason::MaxPeers(0).name(), &self.max_peers),

@@ -18,7 +18,7 @@ pub struct TlsCounts {
 }
 
 const OK: &str = "ok";
-/// Under which names counts travel to another process.
+/// The prefix of the names under which counts are passed to another process.
 const SAVED: &str = "tls_handshake/";
 const SAVED_FAILURES: &str = "tls_reload_failures";
 
@@ -36,7 +36,7 @@ const UNTIL: Row = Row::json("tls_certificate_until_seconds").gauge(
 );
 
 impl TlsCounts {
-    /// As metrics.
+    /// The counts as metrics.
     pub(crate) fn rows(&self) -> Rows {
         vec![
             (HANDSHAKES, Value::ByName(self.handshakes.clone())),
@@ -46,7 +46,7 @@ impl TlsCounts {
     }
 }
 
-/// Counts: written by the thread of handshakes, read by whoever asks.
+/// The shared counts: written by the thread of handshakes, read by any thread.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     ok: Relaxed,
@@ -88,7 +88,7 @@ impl Counters {
         }
     }
 
-    /// What another process goes on from.
+    /// The counts for another process.
     pub(crate) fn saved(&self) -> impl Iterator<Item = (String, u64)> {
         let TlsCounts { handshakes, reload_failures, .. } = self.read();
         let handshakes =
@@ -96,7 +96,7 @@ impl Counters {
         handshakes.chain([(SAVED_FAILURES.to_owned(), reload_failures)])
     }
 
-    /// Goes on from what an earlier process had counted.
+    /// Adds the counts of an earlier process.
     pub(crate) fn go_on_from(&self, saved: &BTreeMap<String, u64>) {
         let of = |name: &str| saved.get(name).copied().unwrap_or_default();
         for (name, counter) in self.all() {
