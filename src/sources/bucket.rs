@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::relaxed::Relaxed;
 
-/// So much fits in.
+/// The capacity of a bucket.
 const BURST: Duration = Duration::from_secs(2);
 
 /// See the module's documentation. Starts full.
@@ -18,8 +18,8 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// Takes so many tokens, which may be more than there are; `rate` come per second. How long it takes until there is
-    /// one.
+    /// Takes `tokens` tokens, which may be more than there are; `rate` come per second. Returns how long it takes until
+    /// there is a token again.
     pub(super) fn charge(&self, now: Duration, tokens: u32, rate: u32) -> Duration {
         let now = micros(now);
         let cost = u64::from(tokens) * 1_000_000 / u64::from(rate.max(1));

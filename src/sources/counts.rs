@@ -9,26 +9,26 @@ use std::time::Duration;
 
 use super::{Bucket, Source};
 
-/// Entries without connections that are kept before they are looked for.
+/// How many entries without connections may accumulate before they are removed.
 const SLACK: usize = 1024;
 
-/// A connection's place among those of its source; dropped with it.
+/// A connection's share of its source's count; dropped with the connection.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct SourceShare {
     bucket: Arc<Bucket>,
-    /// Whether limits hold for the source.
+    /// Whether limits apply to the source.
     is_limited: bool,
 }
 
 impl SourceShare {
-    /// The same, of a source that no limit holds for.
+    /// The same for a source without limits.
     pub(crate) fn unlimited(self) -> Self {
         Self { is_limited: false, ..self }
     }
 
-    /// The source has made changes, of which it may make so many a second, and twice as many at once. For how long it
-    /// should make none. `now` is the time since any fixed moment.
+    /// The source has made `changes` changes; `rate` are allowed a second, and twice as many at once. Returns for how
+    /// long it should make none. `now` is the time since any fixed moment.
     pub(crate) fn charge(&self, now: Duration, changes: u32, rate: u32) -> Duration {
         if rate == 0 || !self.is_limited {
             return Duration::ZERO;
@@ -41,12 +41,12 @@ impl SourceShare {
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     held: HashMap<Source, Arc<Bucket>>,
-    /// How many to have before those without connections are looked for.
+    /// The number of entries at which those without connections are removed.
     sweep_at: usize,
 }
 
 impl Counts {
-    /// Connections of a source.
+    /// The number of connections of a source.
     pub(crate) fn of(&self, source: Source) -> u64 {
         self.held.get(&source).map_or(0, |share| Arc::strong_count(share) as u64 - 1)
     }
@@ -54,7 +54,7 @@ impl Counts {
     pub(crate) fn add(&mut self, source: Source) -> SourceShare {
         if self.held.len() > self.sweep_at {
             self.held.retain(|_, share| Arc::strong_count(share) > 1);
-            // As many again must come before the next look, so each costs its share only.
+            // As many again must come before the next sweep, so each pays for a constant share of it.
             self.sweep_at = 2 * self.held.len() + SLACK;
         }
         let bucket = Arc::clone(self.held.entry(source).or_default());

@@ -19,8 +19,8 @@ pub(crate) fn network_of(address: &[u8; 16]) -> u64 {
     u64::try_from(u128::from_be_bytes(*address) >> 64).unwrap_or(0)
 }
 
-/// An IPv4 address, or an IPv6 network of 64 bits: who has one address of it has them all. Of link-local
-/// addresses, whose network is the same everywhere, the whole address and the interface that it is on.
+/// An IPv4 address, or an IPv6 network of 64 bits: a host with one address of it has them all. A link-local
+/// source is the whole address with its interface, since all links share that network.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Source {
     V4(u32),
