@@ -36,7 +36,7 @@ impl fmt::Display for HostName {
     }
 }
 
-/// Whether a `Host` is an address, `localhost` or one of these names, each with or without a port.
+/// Whether a `Host` is an address, `localhost` or one of these names, with or without a port.
 pub(crate) fn is_named(names: &[HostName], host: &str) -> bool {
     if let Some(rest) = host.strip_prefix('[') {
         return rest
@@ -54,7 +54,7 @@ pub(crate) fn is_named(names: &[HostName], host: &str) -> bool {
         || names.iter().any(|known| bare.eq_ignore_ascii_case(&known.0))
 }
 
-/// Whether what follows a name is nothing, or a port.
+/// Whether the text after a name is empty, or a port.
 fn is_port(text: &str) -> bool {
     match text.strip_prefix(':') {
         None => text.is_empty(),

@@ -37,7 +37,7 @@ pub struct HttpRules {
 pub struct HttpGuard(Arc<watch::Sender<Arc<InForce>>>);
 
 impl Default for HttpGuard {
-    /// One by the default rules.
+    /// A guard with the default rules.
     fn default() -> Self {
         Self::of(InForce { hosts: Vec::new(), token: None })
     }
@@ -49,7 +49,7 @@ struct InForce {
     token: Option<Token>,
 }
 
-/// Why a request gets no answer.
+/// Why a request is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Turned {
     /// It bears no token.
@@ -75,7 +75,7 @@ impl HttpGuard {
         let new = InForce::of(rules)?;
         let is_other = match (&self.in_force().token, &new.token) {
             (Some(old), Some(new)) => !old.is(new),
-            // The setting has changed, and is logged as such.
+            // Adding or removing the file is logged as a change of the setting.
             _ => false,
         };
         self.0.send_replace(Arc::new(new));
@@ -85,8 +85,8 @@ impl HttpGuard {
         Ok(())
     }
 
-    /// Whether a request may call the endpoint so: the name or address of a `Host`, with or without a port. Cost: a
-    /// comparison for each name that was given.
+    /// Whether a request may use this name of the endpoint: the name or address of a `Host`, with or without a port.
+    /// Cost: a comparison with each allowed name.
     pub(crate) fn takes_host(&self, host: &str) -> bool {
         is_named(&self.in_force().hosts, host)
     }

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// Bytes of a token at least: fewer can be guessed.
+/// The least bytes of a token: shorter ones can be guessed.
 const LENGTH_MIN: usize = 16;
-/// Bytes of its file at most.
+/// The most bytes of its file.
 const FILE_MAX: u64 = 4096;
-/// What the header begins with, in any case.
+/// The beginning of the header, in any case.
 const SCHEME: &[u8] = b"bearer ";
 
 /// Why the file of a token is not usable.
@@ -24,7 +24,7 @@ pub enum TokenError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// The file does not contain a valid token.
@@ -35,7 +35,7 @@ pub enum TokenError {
     NoToken(PathBuf),
 }
 
-/// See the module's documentation. Nothing shows its text.
+/// See the module's documentation. Its text is never printed.
 #[derive(Clone)]
 pub(super) struct Token(Box<[u8]>);
 
@@ -52,7 +52,7 @@ impl Token {
         if is_token { Ok(Self(token.into())) } else { Err(TokenError::NoToken(path.to_owned())) }
     }
 
-    /// Whether a request says it. The time depends on the length of what it says alone.
+    /// Whether a request has this token. The time depends only on the length of the request's token.
     pub(super) fn is_said(&self, said: &[u8]) -> bool {
         let mut difference = u8::from(said.len() != self.0.len());
         for (said, own) in said.iter().zip(self.0.iter().cycle()) {
@@ -61,7 +61,7 @@ impl Token {
         difference == 0
     }
 
-    /// Whether it is the same as another one.
+    /// Whether it equals another one.
     pub(super) fn is(&self, other: &Self) -> bool {
         self.is_said(&other.0)
     }
@@ -73,7 +73,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The token of an `Authorization`, if it has one.
+/// The token in an `Authorization` header, if it has one.
 pub(super) fn borne(authorization: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = authorization.split_at_checked(SCHEME.len())?;
     scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii())
