@@ -33,21 +33,21 @@ const EXHAUSTED: Duration = Duration::from_millis(100);
 /// How long a shard may take to close a connection that makes room.
 const MAKES_ROOM: Duration = Duration::from_millis(10);
 
-/// What an acceptor starts from.
+/// Accepts connections and gives them to shards.
 #[derive(Debug)]
 pub(super) struct Acceptor {
     pub(super) listener: TcpListener,
-    /// What may change; the first value is that of the start.
+    /// The configuration; its first value is that of the start.
     pub(super) news: watch::Receiver<ReflectorConfig>,
     pub(super) shards: Vec<(Sender<ShardOrder>, Arc<Gauge>)>,
     pub(super) control: Arc<Control>,
     /// The second listener and its handshakes, if there is TLS.
     pub(super) tls: Option<Terminator>,
-    /// What both listeners hold packets to.
+    /// The rules for packets on both listeners.
     pub(super) guard: Guard,
 }
 
-/// What has come.
+/// An event of a listener.
 enum Incoming {
     /// Over TCP.
     Accepted(std::io::Result<(TcpStream, SocketAddr)>),
@@ -55,19 +55,19 @@ enum Incoming {
     Tls(News),
 }
 
-/// What it decides by.
+/// The rules by which an acceptor admits connections.
 #[derive(Debug)]
 pub(super) struct Rules {
     gate: Gate,
     queue: Queue,
     began: Instant,
-    /// For refused connections, and for those that the system can't give.
+    /// The limiter of log lines about refused connections.
     refused: SourceLimiter,
     limiter: Limiter,
 }
 
 impl Rules {
-    /// Those of these settings.
+    /// The rules of these settings.
     pub(super) fn new(config: &ReflectorConfig, lobby: &Arc<Lobby>) -> Self {
         lobby.set_max(config.max_peers);
         Self {
@@ -79,7 +79,7 @@ impl Rules {
         }
     }
 
-    /// What a connection is admitted with that another process had admitted. A limit that is lower here ends
+    /// The admission of a connection that another process had admitted. A limit that is lower here ends
     /// no session.
     pub(super) fn readmit(
         &mut self,
@@ -125,7 +125,7 @@ impl Acceptor {
                 news = next(&mut self.tls) => Incoming::Tls(news),
                 accepted = accept(&self.listener) => Incoming::Accepted(accepted),
             };
-            // What came after the new settings meets them.
+            // A connection that came after the new settings must meet them.
             if self.news.has_changed().unwrap_or(false) {
                 self.renew(&mut rules).await;
             }
@@ -161,7 +161,7 @@ impl Acceptor {
         }
     }
 
-    /// A connection has come that wants to shake hands over TLS.
+    /// A connection has come that will shake hands over TLS.
     fn arrived(&mut self, rules: &mut Rules, (socket, remote): (TcpStream, SocketAddr)) {
         let remote = canonical(remote);
         let peer = self.control.next_peer();
@@ -176,7 +176,7 @@ impl Acceptor {
         }
     }
 
-    /// A connection has shaken hands over TLS. What would be refused now is. `false` when there is no shard left.
+    /// A connection has shaken hands over TLS; it must pass the rules again. `false` when there is no shard left.
     async fn secured(&self, rules: &mut Rules, secured: Secured) -> bool {
         let Secured { peer, remote, socket, place, tls, ending } = secured;
         let is_denied = !rules.gate.allows(remote);
@@ -228,15 +228,15 @@ impl Acceptor {
                 "cannot accept connections for now; if too many files are open, raise LimitNOFILE"
             );
         }
-        // Who says nothing holds what others need; one at a time, because one that has just
-        // come is about to say HELLO.
+        // A connection that says nothing holds what others need. Only one at a time, because a connection that
+        // has just come is about to say HELLO.
         let oldest = rules.queue.take_oldest();
         self.make_room(oldest);
         let pause = if oldest.is_some() { MAKES_ROOM } else { EXHAUSTED };
         tokio::time::sleep(pause).await;
     }
 
-    /// Goes on by the newest settings, and passes them on.
+    /// Adopts the newest settings, and passes them on.
     async fn renew(&mut self, rules: &mut Rules) {
         let new = self.news.borrow_and_update().clone();
         let order = ShardOrder::settings_of(&new);
@@ -256,7 +256,7 @@ impl Acceptor {
         rules.gate.admit(rules.began.elapsed(), remote)
     }
 
-    /// Whether there may be another session, whoever comes.
+    /// Whether there may be another session, from any source.
     fn has_room(&self) -> Result<(), CloseReason> {
         if self.control.is_draining() {
             return Err(CloseReason::Draining);
@@ -270,7 +270,7 @@ impl Acceptor {
         loads.min_by_key(|(_, load)| *load).map(|(shard, _)| shard)
     }
 
-    /// `false` when there is no shard left to take it.
+    /// Gives an order to a shard. `false` when there is no shard left to take it.
     async fn hand_over(&self, shard: usize, order: ShardOrder) -> bool {
         let (orders, gauge) = &self.shards[shard];
         gauge.connections.add(1);
@@ -303,7 +303,7 @@ impl Rules {
     }
 }
 
-/// The next of TLS; never without it.
+/// The next event of TLS; never ready without TLS.
 async fn next(tls: &mut Option<Terminator>) -> News {
     match tls {
         Some(tls) => tls.next().await,
@@ -315,7 +315,7 @@ fn load(gauge: &Gauge) -> u64 {
     gauge.connections.get()
 }
 
-/// IPv4 as such, also where it came by a socket for both families. Other addresses keep their scope.
+/// IPv4 as such, also for a connection on a socket of both families. Other addresses keep their scope.
 fn canonical(remote: SocketAddr) -> SocketAddr {
     match remote.ip().to_canonical() {
         IpAddr::V4(ip) => (ip, remote.port()).into(),

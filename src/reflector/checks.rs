@@ -13,7 +13,7 @@ pub(super) fn check_stalled(core: &Core, now: Moment) {
     }
 }
 
-/// Asks the kernel about peers that large packets may not reach.
+/// Asks the kernel about peers to which large packets may not get through.
 pub(super) fn check_paths(core: &Core, now: Moment) {
     let unproven = core.shard.borrow().unproven_paths();
     for slot in unproven {

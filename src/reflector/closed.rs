@@ -36,7 +36,7 @@ impl Reflector {
     }
 }
 
-/// That the config asks for no HTTP; control sockets say it themselves.
+/// Checks that the config asks for no HTTP; control sockets report it themselves.
 fn has_no_doors(config: &ReflectorConfig) -> Result<(), StartError> {
     match config.http.or(config.health) {
         Some(address) => Err(StartError::NoHttp(address)),

@@ -34,7 +34,7 @@ use crate::tls::Ending;
 pub(super) struct Connection {
     pub(super) slot: Slot,
     is_closed: Cell<bool>,
-    /// Whether a KEEPALIVE wakes nobody.
+    /// Whether a KEEPALIVE wakes no thread.
     is_held: Cell<bool>,
     /// Whether the shard reads on, after a pause.
     is_resumed: Cell<bool>,
@@ -42,19 +42,19 @@ pub(super) struct Connection {
     may_write: Cell<bool>,
     pub(super) remote: SocketAddr,
     stream: Stream,
-    /// What it was admitted with; none when it has left for another shard.
+    /// Its admission; none when it has left for another shard.
     admission: RefCell<Option<Admission>>,
     /// Whether it is about to leave for another shard.
     is_leaving: Cell<bool>,
-    /// The task's; none before it has begun.
+    /// The waker of its task; none before the task has begun.
     waker: OnceCell<Waker>,
     /// The write in flight.
     sending: RefCell<Option<Sending>>,
-    /// Reads along, if somebody follows the session.
+    /// Reads along, if an operator follows the session.
     pub(super) follower: RefCell<Option<Box<Follower>>>,
 }
 
-/// What a connection's task does next about reading.
+/// The next step of a connection's task in reading.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Reading {
     /// Waits for bytes.
@@ -74,9 +74,9 @@ pub(super) struct Task {
     connection: Rc<Connection>,
     core: Rc<Core>,
     reading: Reading,
-    /// Nothing more can be written.
+    /// Whether nothing more can be written.
     is_broken: bool,
-    /// The pause before the next write of a peer that is paced.
+    /// The pause before the next write to a paced peer.
     pause: Option<Pin<Box<Sleep>>>,
     /// The pause before the next read of a peer whose source has changed too much.
     rest: Option<Pin<Box<Sleep>>>,
@@ -99,15 +99,15 @@ impl Future for Task {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // It stays the same for a task's life.
+        // The waker stays the same for a task's life.
         self.connection.waker.get_or_init(|| cx.waker().clone());
         self.read(cx);
         self.write(cx);
         if self.connection.is_leaving.get() && self.depart() {
             return Poll::Ready(());
         }
-        // Only the driver's word that it knows frees the slot: what it still has to say about this
-        // session must not be said about the next one.
+        // The slot is freed only once the driver knows of the end: anything that the driver still reports about
+        // this session must not be taken for the next one's.
         if !self.connection.is_closed.get() {
             return Poll::Pending;
         }
@@ -117,7 +117,7 @@ impl Future for Task {
 }
 
 impl Task {
-    /// Reads once, if there is something.
+    /// Reads once, if there are bytes.
     fn read(&mut self, cx: &mut Context<'_>) {
         let Self { connection, core, reading, rest, .. } = self;
         loop {
@@ -159,21 +159,21 @@ impl Task {
                 Ok((_, Flow::Closed)) => Reading::HasEnded,
                 Ok((_, Flow::Pause)) => Reading::IsPaused,
                 Ok((0, Flow::Continue)) => Reading::Waits,
-                // There may be more: let the others have their turn first.
+                // There may be more bytes: let other connections have their turn first.
                 Ok((READ_MIN.., Flow::Continue)) => {
                     *reading = Reading::HasMore;
                     cx.waker().wake_by_ref();
                     return;
                 }
                 Ok((_, Flow::Continue)) => {
-                    connection.stream.note_drained(); // there is always room for more than that
+                    connection.stream.note_drained(); // there is always room for more bytes
                     Reading::Waits
                 }
             };
         }
     }
 
-    /// Leaves for another shard, unless the kernel has a write in its hands: that is over soon, and wakes
+    /// Leaves for another shard, unless the kernel still has a write to finish: that is over soon, and wakes
     /// the task. `false` when it has not left.
     fn depart(&self) -> bool {
         let Self { connection, core, .. } = self;
@@ -185,13 +185,13 @@ impl Task {
         if core.send_away(connection) {
             return true;
         }
-        // It stays: what has come up meanwhile goes on.
+        // It stays: whatever came up meanwhile must be done now.
         connection.may_write.set(true);
         connection.wake();
         false
     }
 
-    /// Writes for as long as the socket takes it and there is something to write.
+    /// Writes while the socket takes bytes and there are bytes to write.
     fn write(&mut self, cx: &mut Context<'_>) {
         let Self { connection, core, is_broken, pause, .. } = self;
         while !connection.is_closed.get() && !*is_broken {
@@ -217,7 +217,7 @@ impl Task {
                 }
             }
             if let Some(sleep) = pause {
-                // News may be what goes out of turn.
+                // News may be messages that go out of turn.
                 if !connection.may_write.get() && sleep.as_mut().poll(cx).is_pending() {
                     return;
                 }
@@ -279,17 +279,17 @@ impl Connection {
         self.wake();
     }
 
-    /// Has the task leave for another shard as soon as no write is in the kernel's hands.
+    /// Lets the task leave for another shard as soon as the kernel has no write to finish.
     pub(super) fn leave(&self) {
         self.is_leaving.set(true);
         self.wake();
     }
 
-    /// Takes what belongs to the connection, for the shard where it goes on: the socket, what it was
-    /// admitted with, and the rest of the write in flight. `with_others`: all connections of the shard go.
+    /// Takes the parts of the connection for the shard where it goes on: the socket, its
+    /// admission, and the rest of the write in flight. `with_others`: all connections of the shard go.
     ///
     /// # Errors
-    /// When the system has no descriptor left for it.
+    /// If the system has no descriptor left for it.
     pub(super) fn take_apart(
         &self,
         with_others: bool,
@@ -305,7 +305,7 @@ impl Connection {
     /// The HELLO has come.
     ///
     /// # Errors
-    /// Why there can't be another session.
+    /// The reason why there can't be another session.
     pub(super) fn begin_session(&self) -> Result<(), CloseReason> {
         self.admission.borrow().as_ref().map_or(Ok(()), |it| it.seat.begin())
     }
@@ -321,7 +321,7 @@ impl Connection {
         self.stream.tcp_info()
     }
 
-    /// How long ago the peer's kernel was heard.
+    /// The time since the peer's kernel was last heard.
     pub(super) fn heard(&self) -> Option<Duration> {
         self.stream.heard()
     }
@@ -329,15 +329,15 @@ impl Connection {
     /// Lets the peer's KEEPALIVEs wait.
     pub(super) fn hold(&self) {
         if !self.is_held.get() {
-            // A peer that can't be held wakes the thread each time, which is only dearer.
+            // A peer that can't be held wakes the thread each time, which only costs more.
             self.is_held.set(self.stream.set_low_water(LOW_WATER).is_ok());
         }
     }
 
-    /// Takes in the KEEPALIVE that has waited. Whatever comes next wakes the thread.
+    /// Takes in the KEEPALIVE that has waited. The next bytes wake the thread.
     pub(super) fn end_hold(&self, core: &Core) {
         let mut buffer = core.buffer.borrow_mut();
-        // The end of the stream and errors wake the reader, who tells of them.
+        // The end of the stream and errors wake the reader, which reports them.
         if let Ok(n) = self.stream.fetch(&mut buffer) {
             self.received(core, &buffer[..n]);
         }
@@ -348,18 +348,18 @@ impl Connection {
         }
     }
 
-    /// Begins to write what the shard has for this peer.
+    /// Begins to write the bytes that the shard has for this peer.
     pub(super) fn begin_write(&self, core: &Core) {
         let is_free = self.sending.borrow().is_none() && !self.is_leaving.get();
         let Some(waker) = self.waker.get().filter(|_| is_free) else {
-            // The task goes on when it has begun, or when what is in flight is done.
+            // The task goes on when it has begun, or when the write in flight is done.
             self.may_write.set(true);
             return;
         };
         match self.next_write(core) {
             Write::Nothing => {}
             Write::WaitUntil(_) => {
-                self.may_write.set(true); // the task has the clock
+                self.may_write.set(true); // the task has the timer
                 waker.wake_by_ref();
             }
             Write::Bytes { bytes, record } => {
@@ -377,7 +377,7 @@ impl Connection {
         core.wake.set();
     }
 
-    /// Charges its source for what it has changed. For how long the connection is not to be read, if it is not.
+    /// Charges its source for its changes. Returns for how long not to read the connection; `None` if it may be read.
     fn throttled(&self, core: &Core) -> Option<Duration> {
         let rate = core.shard.borrow().change_rate();
         if rate == 0 {
@@ -390,14 +390,14 @@ impl Connection {
             return None;
         }
         let (most, is_first) = core.shard.borrow_mut().throttle(core.now(), self.slot)?;
-        core.wake.set(); // it may have something to be sent
+        core.wake.set(); // it may have a KEEPALIVE to send
         if is_first {
             core.reporter.throttled(self.remote, rate);
         }
         Some(wait.clamp(Duration::from_millis(1), most))
     }
 
-    /// Reads what is there, up to the budget.
+    /// Reads the available bytes, up to the budget.
     fn read_once(&self, core: &Core) -> Result<(usize, Flow), CloseReason> {
         let room = core.shard.borrow_mut().read_room(self.slot);
         if room == 0 {
@@ -414,15 +414,15 @@ impl Connection {
         }
     }
 
-    /// Why the stream has ended, or failed with this error.
+    /// The reason why the stream has ended, or failed with this error.
     fn ended(&self, error: Option<&std::io::Error>) -> CloseReason {
         let admission = self.admission.borrow();
         let fault = admission.as_ref().and_then(|it| it.ending.as_ref()).and_then(Ending::fault);
         end_of_stream(error, fault)
     }
 
-    /// Gives to the shard what was read. While the reflector drains it is thrown away instead: the
-    /// kernel resets a connection that is closed with something unread, and the peer would lose what
+    /// Gives the bytes that were read to the shard. While the reflector drains it drops them: the
+    /// kernel resets a connection that is closed with unread bytes, and the peer would lose what
     /// was flushed to it.
     fn received(&self, core: &Core, bytes: &[u8]) -> Flow {
         if bytes.is_empty() || core.is_draining.get() {
@@ -444,7 +444,7 @@ impl Connection {
         write
     }
 
-    /// Lets who follows the session read along.
+    /// Shows written bytes to the follower of the session.
     fn is_sent(&self, bytes: &OutBuf) {
         if let Some(follower) = &mut *self.follower.borrow_mut() {
             follower.sent(&bytes.to_vec());
@@ -455,7 +455,7 @@ impl Connection {
         *self.sending.borrow_mut() = Some(Sending::new(bytes, 0, record));
     }
 
-    /// Ready when nothing is in flight any more, with whether anything was. `cx` must be the task's.
+    /// Ready when no write is in flight any more, with whether one was. `cx` must be the task's.
     fn poll_sending(&self, core: &Core, cx: &mut Context<'_>) -> Poll<Result<bool, CloseReason>> {
         let mut place = self.sending.borrow_mut();
         let Some(sending) = &mut *place else { return Poll::Ready(Ok(false)) };

@@ -7,14 +7,14 @@ use crate::config::ReflectorConfig;
 use crate::io;
 use crate::threads::Lobby;
 
-/// What the process has open beside sessions: its log, listeners, event loops of its own.
+/// Descriptors of the process beside sessions: its log, listeners, event loops of its own.
 const OWN: u64 = 32;
-/// What a shard has open: its event loop, rings, and ways to wake it.
+/// Descriptors of a shard: its event loop, rings, and ways to wake it.
 const PER_SHARD: u64 = 8;
 
-/// Raises the limit as far as it goes and says what it is. Returns how many sessions there may be: of the
-/// default as many as there are descriptors for, and else as many as were asked for, with a warning when
-/// further ones would be refused before.
+/// Raises the limit as far as possible and logs it. Returns how many sessions there may be: by default as many as there
+/// are descriptors for. If the configuration sets a number, returns that, with a warning if there are too few
+/// descriptors for it.
 pub(super) fn allow(config: &ReflectorConfig, shards: usize) -> u64 {
     let max_peers = config.max_peers;
     // All sessions may come over TLS, with the other end of a socket pair and the peer's socket.
@@ -34,7 +34,7 @@ pub(super) fn allow(config: &ReflectorConfig, shards: usize) -> u64 {
 
 fn allowed(limit: u64, max_peers: u64, shards: usize, each: u64) -> u64 {
     if max_peers == ReflectorConfig::MAX_PEERS {
-        // Connections before their HELLO have places of their own, as many as sessions up to a number.
+        // Connections before their HELLO have places of their own: as many as sessions, up to a bound.
         let left = limit.saturating_sub(needed(0, shards, each)) / each;
         (left / 2).max(left.saturating_sub(Lobby::ROOM_MAX)).clamp(1, max_peers)
     } else {
@@ -64,7 +64,7 @@ fn warn_of_limit(limit: u64, max_peers: u64, allowed: u64, needed: u64) {
     }
 }
 
-/// Descriptors that so many sessions take, with all else. Readers of HTTP are not counted: they are
+/// The descriptors for this number of sessions and all else. Readers of HTTP are not counted: they are
 /// few, and come and go.
 fn needed(max_peers: u64, shards: usize, each: u64) -> u64 {
     let shards = u64::try_from(shards).unwrap_or(u64::MAX);
@@ -100,7 +100,7 @@ mod tests {
         ] {
             assert_eq!(allowed(limit, max_peers, 2, 1), expected, "{limit} {max_peers}");
         }
-        // Three descriptors each: 976 are left of 1024.
+        // Each session takes three descriptors: 976 of 1024 are left.
         assert_eq!(allowed(1024, default, 2, 3), 162);
     }
 }

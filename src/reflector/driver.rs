@@ -32,14 +32,14 @@ use crate::shard::moves::Answer;
 use crate::shard::{Closed, Layout, Output, READ_MAX, Shard, ShardConfig, Slot, Turn};
 use crate::threads::{Answers, Gauge, Mover, Service, ShardOrder};
 
-/// Rounds of writing in one turn: a peer gets at most so many writes before others' news is heard.
+/// Rounds of writing in one turn: a peer gets at most so many writes before news of other peers is heard.
 const ROUNDS: usize = 8;
 /// When to try again to send to a shard whose channel is full.
 const CHANNEL_RETRY: Duration = Duration::from_millis(1);
-/// Waits up to this are kept to the microsecond, by a timer of the kernel's.
+/// Waits up to this long are kept to the microsecond, by a timer of the kernel's.
 const PRECISE: Duration = Duration::from_millis(2);
 
-/// Everything that a shard's thread starts from. `Send`; what it becomes is not.
+/// Everything that a shard's thread starts from. It is `Send`; the [`Core`] made of it is not.
 #[derive(Debug)]
 pub(super) struct Seed {
     pub(super) id: ShardId,
@@ -52,12 +52,12 @@ pub(super) struct Seed {
     pub(super) port: Port,
     pub(super) orders: Inlet<ShardOrder>,
     pub(super) gauge: Arc<Gauge>,
-    /// To the coordinator of moves.
+    /// The channel to the coordinator of moves.
     pub(super) answers: Answers,
     pub(super) diary: Arc<Diary>,
 }
 
-/// What the tasks of one shard share. Never leaves its thread.
+/// The state that the tasks of one shard share. Never leaves its thread.
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) id: ShardId,
@@ -65,7 +65,7 @@ pub(super) struct Core {
     connections: RefCell<Vec<Option<Rc<Connection>>>>,
     /// Wakes the loop.
     pub(super) wake: WakeFlag,
-    /// What connections read into.
+    /// The buffer into which connections read.
     pub(super) buffer: RefCell<Vec<u8>>,
     pub(super) is_draining: Cell<bool>,
     /// Whether all connections leave, for another process.
@@ -75,13 +75,13 @@ pub(super) struct Core {
     answers: Answers,
     service: Arc<Service>,
     pub(super) reporter: Reporter,
-    /// Who watches.
+    /// The monitors of this shard.
     pub(super) monitors: RefCell<MonitorSenders>,
-    /// Sessions that somebody follows.
+    /// Sessions that an operator follows.
     pub(super) followed: Followed,
     pub(super) guests: Guests,
     pub(super) hash_seeds: [u64; 4],
-    /// Time that turns took, and questions.
+    /// The time that turns, and questions, took.
     pub(super) turns: RefCell<Histogram>,
 }
 
@@ -98,12 +98,12 @@ impl Core {
         self.connections.borrow().get(slot.index())?.clone()
     }
 
-    /// Tells the coordinator of moves. That it is gone means that the reflector stops.
+    /// Sends an answer to the coordinator of moves. If the coordinator is gone, the reflector is stopping.
     pub(super) fn answer(&self, answer: Answer<Mover>) {
         self.answers.send((self.id, answer)).ok();
     }
 
-    /// A connection is served at this place from now on.
+    /// Serves a connection at this place from now on.
     pub(super) fn enter(self: &Rc<Self>, connection: Rc<Connection>) {
         let place = connection.slot.index();
         let mut connections = self.connections.borrow_mut();
@@ -128,7 +128,7 @@ impl Core {
     }
 }
 
-/// What a thread starts from may travel to it; what it becomes can't leave.
+/// A [`Seed`] may travel to its thread; the [`Core`] can't leave it.
 const _: () = {
     trait IsSend<T> {
         fn check() {}
@@ -137,11 +137,11 @@ const _: () = {
     struct Yes;
     impl<T: ?Sized + Send> IsSend<Yes> for T {}
     let _ = <Seed as IsSend<Yes>>::check;
-    // Ambiguous, and so an error, were it `Send`.
+    // If `Core` were `Send`, this would be ambiguous and so an error.
     let _ = <Core as IsSend<_>>::check;
 };
 
-/// Runs a shard until it is told to exit. On its own thread. `ready` is told once whether the event
+/// Runs a shard on its own thread until it is told to exit. Calls `ready` once, with whether the event
 /// loop could be set up.
 pub(super) fn run(seed: Seed, ready: impl FnOnce(std::io::Result<()>)) {
     let runtime = match LocalRuntime::new(seed.backend) {
@@ -200,7 +200,7 @@ async fn serve(
             return exit(&core, deadline).await;
         }
         if orders.is_abandoned() {
-            return exit(&core, core.began).await; // the start went wrong after this thread's
+            return exit(&core, core.began).await; // a later step of the start failed
         }
         let now = core.now();
         if now >= stall_check {
@@ -227,13 +227,13 @@ async fn serve(
             core.gauge.is_flushed.store(core.is_flushed(), Ordering::Relaxed);
         }
         if done == Done::Answered {
-            crate::io::yield_turn().await; // connections too, however many questions wait
+            crate::io::yield_turn().await; // connections get a turn, however many questions wait
         } else {
             let is_asleep = core.is_asleep();
             core.gauge.is_asleep.store(is_asleep, Ordering::Relaxed);
             idle(&core, &alarm, &mut port, &mut orders, turn.next, end).await;
             if is_asleep {
-                // Before it counts as awake: nobody should take it for one that stands still.
+                // Before it counts as awake: so nobody takes it for a shard that stands still.
                 core.gauge.ticked.set(core.now().0 / 1000);
             }
             core.gauge.is_asleep.store(false, Ordering::Release);
@@ -285,7 +285,7 @@ fn turn(core: &Core, port: &mut Port, now: Moment) -> Turn {
     Turn { next }
 }
 
-/// Does what the shard asks for.
+/// Handles an output of the shard.
 fn act(core: &Core, now: Moment, output: Output) {
     match output {
         Output::Ready(slot) => {
@@ -348,7 +348,7 @@ fn act(core: &Core, now: Moment, output: Output) {
     }
 }
 
-/// A session has ended, or a connection that was none yet.
+/// A session has ended, or a connection before its HELLO.
 fn closed_now(core: &Core, now: Moment, closed: &Closed) {
     if closed.was_established {
         core.service.ended();
@@ -402,7 +402,7 @@ async fn idle(
 }
 
 impl Core {
-    /// Goes on by these settings. The next turn tells the connections that are closed here.
+    /// Adopts these settings. The next turn tells the connections that are closed here.
     pub(super) fn renew(&self, settings: ShardConfig, list: &AccessList) {
         let mut shard = self.shard.borrow_mut();
         shard.set_settings(settings);
@@ -417,7 +417,7 @@ impl Core {
 /// Closes everything and waits for the tasks to end.
 async fn exit(core: &Core, deadline: Instant) {
     let connections: Vec<_> = core.connections.borrow().iter().flatten().cloned().collect();
-    // What the peer's kernel has acknowledged survives a reset; the rest would not.
+    // Bytes that the peer's kernel has acknowledged survive a reset; others would not.
     let in_flight = |connection: &Rc<Connection>| {
         !connection.is_closed()
             && connection.tcp_info().is_some_and(|tcp_info| tcp_info.unacked > 0)

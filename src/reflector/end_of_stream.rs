@@ -6,7 +6,7 @@ use crate::io::TlsEnd;
 use crate::session::CloseReason;
 use crate::tls::TlsFault;
 
-/// Why a stream has ended, or failed with this error. `fault` is that of its TLS, if TLS has ended it.
+/// The reason why a stream has ended, or failed with this error. `fault` is its TLS fault, if TLS has ended it.
 pub(super) fn end_of_stream(error: Option<&io::Error>, fault: Option<TlsFault>) -> CloseReason {
     if let Some(end) = error.and_then(TlsEnd::of) {
         return CloseReason::Tls(end.to_string().into());

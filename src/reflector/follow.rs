@@ -16,7 +16,7 @@ pub(super) struct Followed {
 }
 
 impl Core {
-    /// Logs more about a session, or no more; `None` when there is none of that name.
+    /// Begins or stops to log more about a session; `None` when there is no session of that name.
     pub(super) fn follow(&self, id: PeerId, detail: Option<Detail>) -> Option<()> {
         let slot = self.shard.borrow().inspect().slot_of(id)?;
         let connection = self.connection(slot)?;
@@ -35,7 +35,7 @@ impl Core {
         Some(())
     }
 
-    /// After a turn: says what has changed about those that are followed.
+    /// Call this after a turn: it logs the changes of followed sessions.
     pub(super) fn say_changes(&self) {
         for connection in self.followed.connections.borrow().iter() {
             let mut follower = connection.follower.borrow_mut();
@@ -48,7 +48,7 @@ impl Core {
         }
     }
 
-    /// A connection leaves for another shard, and whoever follows it goes with it.
+    /// A connection leaves for another shard, and its follower goes with it.
     pub(super) fn take_follower(&self, connection: &Connection) -> Option<Box<Follower>> {
         let follower = connection.follower.borrow_mut().take()?;
         let mut followed = self.followed.connections.borrow_mut();
@@ -62,7 +62,7 @@ impl Core {
         self.followed.connections.borrow_mut().push(Rc::clone(connection));
     }
 
-    /// A session has ended, and with it that it is followed.
+    /// A session has ended: its follower logs that and ends.
     pub(super) fn follows_no_more(&self, connection: &Connection, reason: &CloseReason) {
         if let Some(follower) = connection.follower.borrow_mut().take() {
             follower.ended(reason);
@@ -71,7 +71,7 @@ impl Core {
         }
     }
 
-    /// Whether anybody is.
+    /// Whether any session is followed.
     pub(super) fn follows_any(&self) -> bool {
         !self.followed.connections.borrow().is_empty()
     }

@@ -13,23 +13,23 @@ use crate::shard::moves::MoveOrder;
 use crate::shard::{Delivery, Shard};
 use crate::threads::Guest;
 
-/// What is on a shard beside its connections and tables; nothing, on most.
+/// The guests of a shard, beside its connections and tables; most shards have none.
 #[derive(Debug, Default)]
 pub(super) struct Guests {
-    /// On the shard for federation, once it is to begin.
+    /// The federation, on the shard for it, once it is to begin.
     pub(super) federation: OnceCell<Federation>,
-    /// On the shard for another guest, once it is to begin.
+    /// Another guest, on the shard for it, once it is to begin.
     pub(super) other: OnceCell<Rc<dyn Guest>>,
 }
 
 impl Core {
-    /// Federation, if it is here.
+    /// The federation, if it is on this shard.
     pub(super) fn federation(&self) -> Option<&Federation> {
         self.guests.federation.get()
     }
 
-    /// Stops exchanging routes when everything is about to leave for another process, and goes on when it is
-    /// back.
+    /// Stops exchanging routes when all tables and connections are about to leave for another process, and goes on when
+    /// they are back.
     pub(super) fn heed(&self, order: &MoveOrder) {
         match (self.federation(), order) {
             (Some(federation), MoveOrder::Freeze { .. }) => federation.freeze(true),
@@ -45,14 +45,14 @@ impl Core {
             && self.shard.borrow().is_flushed()
     }
 
-    /// Whether there is nothing to do, and nothing that time could change.
+    /// Whether there is nothing to do, and time can change nothing.
     pub(super) fn is_asleep(&self) -> bool {
         self.federation().is_none()
             && self.guests.other.get().is_none()
             && self.shard.borrow().is_asleep()
     }
 
-    /// Begins to exchange routes with other sites, from what an earlier process had agreed with them.
+    /// Begins to exchange routes with other sites, going on from an earlier process's agreement with them.
     pub(super) fn federate(&self, config: &FederationConfig, link: &[Kind], roster: &Arc<Roster>) {
         let Self { id, hash_seeds, began, .. } = *self;
         if let Some(federation) = Federation::start(config, link, (id, hash_seeds), began, roster) {
@@ -60,7 +60,7 @@ impl Core {
         }
     }
 
-    /// Shows federation, or another guest, what owners of VNIs have sent, if it is here.
+    /// Shows deliveries of owners of VNIs to federation, or to another guest, if one is on this shard.
     pub(super) fn show_guest(&self, now: Moment, parcel: &[Delivery]) {
         if let Some(federation) = self.federation() {
             federation.delivered(now, parcel);
@@ -69,7 +69,7 @@ impl Core {
         }
     }
 
-    /// Lets it do what is due. Returns when it wants the next turn.
+    /// Lets the guest do the work that is due. Returns when it wants the next turn.
     pub(super) fn turn_of_guest(&self, now: Moment, shard: &mut Shard) -> Option<Moment> {
         match (self.federation(), self.guests.other.get()) {
             (Some(federation), _) => Some(federation.turn(now, shard)),
@@ -78,7 +78,7 @@ impl Core {
         }
     }
 
-    /// Waits until a turn has something to see to; for ever, without one.
+    /// Waits until the guest has news; for ever, without a guest.
     pub(super) async fn guest_has_news(&self) {
         match (self.federation(), self.guests.other.get()) {
             (Some(federation), _) => federation.has_news().await,

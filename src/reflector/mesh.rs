@@ -24,36 +24,36 @@ pub(crate) struct Port {
     pub(crate) deliveries: Inlet<Parcel<Vec<Delivery>>>,
 }
 
-/// What one shard sends another at once.
+/// The messages that one shard sends another at once.
 #[derive(Debug)]
 pub(crate) struct Parcel<T> {
     content: T,
     weight: usize,
-    /// The weight of the sender's parcels that the receiver has not taken, this one included until it is
+    /// The weight of the sender's parcels that the receiver has not taken, including this one until it is
     /// opened.
     under_way: Arc<AtomicUsize>,
 }
 
 impl<T> Parcel<T> {
-    /// Takes the content out. The sender has that much more room.
+    /// Takes the content out, which makes room for the sender.
     pub(crate) fn open(self) -> T {
         self.under_way.fetch_sub(self.weight, Ordering::Relaxed);
         self.content
     }
 }
 
-/// One sender's end of a channel. Each has a share of the channel's places, so that one which sends as
-/// much as it can takes none from the others.
+/// One sender's end of a channel. Each sender has a share of the channel's places, so that a sender with much to
+/// send takes none from the others.
 #[derive(Debug)]
 struct Outlet<T> {
     channel: Sender<Parcel<T>>,
     under_way: Arc<AtomicUsize>,
-    /// It sends no more at this weight; no parcel weighs less than a share of it.
+    /// At this weight it sends no more; no parcel weighs less than a share of it.
     most: usize,
 }
 
 impl<T> Outlet<T> {
-    /// Sends a parcel if there is room, drops it if there is nobody to receive it.
+    /// Sends a parcel if there is room; drops it if the receiver is gone.
     fn send(&self, content: impl FnOnce() -> Option<T>, weigh: impl FnOnce(&T) -> usize) {
         if self.under_way.load(Ordering::Relaxed) >= self.most {
             if self.channel.is_closed() {
@@ -75,7 +75,7 @@ impl<T> Outlet<T> {
     }
 }
 
-/// The receiving end of a channel, which can be waited for without being emptied.
+/// The receiving end of a channel. A task can wait for a message without taking it.
 #[derive(Debug)]
 pub(crate) struct Inlet<T> {
     channel: Receiver<T>,
@@ -92,13 +92,13 @@ impl<T> Inlet<T> {
         self.first.take().or_else(|| self.channel.try_recv().ok())
     }
 
-    /// Whether there is no message and nobody left to send one.
+    /// Whether there is no message and no sender left.
     pub(crate) fn is_abandoned(&self) -> bool {
         self.first.is_none() && self.channel.is_empty() && self.channel.is_closed()
     }
 
-    /// Whether there is a message; if not, the task is woken when there is. A closed channel has
-    /// none for ever.
+    /// Whether there is a message; if not, the task is woken when there is. A closed channel never
+    /// has one.
     pub(crate) fn poll_has(&mut self, cx: &mut Context<'_>) -> bool {
         if self.first.is_none()
             && let Poll::Ready(message) = self.channel.poll_recv(cx)
@@ -109,7 +109,7 @@ impl<T> Inlet<T> {
     }
 }
 
-/// The ports of a reflector of so many shards.
+/// The ports of a reflector with this number of shards.
 pub(crate) fn ports(shards: usize) -> Vec<Port> {
     let (requests_to, requests) = lanes(shards, REQUESTS_UNDER_WAY);
     let (deliveries_to, deliveries) = lanes(shards, PARCELS);
@@ -129,7 +129,7 @@ pub(crate) fn ports(shards: usize) -> Vec<Port> {
 /// Both ends of the lanes of all shards.
 type Ends<T> = (Vec<Vec<Outlet<T>>>, Vec<Inlet<Parcel<T>>>);
 
-/// For each shard its ends towards all shards, and the end where it receives.
+/// For each shard, its ends towards all shards, and its receiving end.
 fn lanes<T>(shards: usize, most: usize) -> Ends<T> {
     let (senders, receivers): (Vec<_>, Vec<_>) =
         (0..shards).map(|_| channel(PARCELS * shards)).unzip();
@@ -140,8 +140,8 @@ fn lanes<T>(shards: usize, most: usize) -> Ends<T> {
 }
 
 impl Port {
-    /// Sends what waits for other shards, as far as their channels have room. What a shard that is
-    /// gone would have been sent is dropped: the reflector is stopping.
+    /// Sends the messages that wait for other shards, as far as their channels have room. Messages for a shard that is
+    /// gone are dropped: the reflector is stopping.
     pub(crate) fn flush(&self, shard: &mut Shard) {
         for to in (0..).zip(&self.requests_to).map(|(id, _)| ShardId(id)) {
             if to == self.id {
@@ -166,7 +166,7 @@ mod tests {
 
     type Requests = Vec<Request>;
 
-    /// Both ends of what two shards send to a third.
+    /// Both ends of a lane from two shards to a third.
     fn lane() -> (Vec<Outlet<Requests>>, Inlet<Parcel<Requests>>) {
         let (outlets, mut inlets) = lanes(3, REQUESTS_UNDER_WAY);
         let outlets = outlets.into_iter().take(2).map(|mut to| to.remove(2)).collect();
@@ -186,7 +186,7 @@ mod tests {
         (0..cost).map(|_| subscribe()).collect()
     }
 
-    /// How many parcels a sender can send.
+    /// Fills an outlet, and returns the number of parcels that it took.
     fn fill(outlet: &Outlet<Requests>, cost: usize) -> usize {
         let mut sent = 0;
         loop {
@@ -218,7 +218,7 @@ mod tests {
     fn a_sender_has_4096_updates_under_way_and_what_the_last_parcel_adds() {
         let (outlets, mut inlet) = lane();
         assert_eq!(fill(&outlets[0], 1000), 5);
-        // Taken out of the channel is not enough: what it holds must have been handed over.
+        // A parcel taken out of the channel makes no room yet: it must be opened.
         let parcel = inlet.take().expect("a parcel");
         assert_eq!(fill(&outlets[0], 1000), 0);
         assert_eq!(parcel.open().len(), 1000);

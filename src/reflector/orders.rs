@@ -10,17 +10,17 @@ use super::moves;
 use crate::io::{Backend, Stream};
 use crate::threads::{Arrived, ShardOrder};
 
-/// What orders came to.
+/// The result of carrying out orders.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Done {
     All,
-    /// One was a question, behind which more may wait.
+    /// One order was a question; more orders may wait behind it.
     Answered,
-    /// The shard is to end by then.
+    /// The shard must end by this moment.
     Exit(Instant),
 }
 
-/// Carries out orders, up to the first question: everybody else has a turn between two questions.
+/// Carries out orders, up to the first question: connections and tables have a turn between two questions.
 pub(super) fn obey(core: &Rc<Core>, backend: Backend, orders: &mut Inlet<ShardOrder>) -> Done {
     while let Some(order) = orders.take() {
         match order {
@@ -55,7 +55,7 @@ pub(super) fn obey(core: &Rc<Core>, backend: Backend, orders: &mut Inlet<ShardOr
 
 fn serve(core: &Rc<Core>, backend: Backend, arrived: Arrived) {
     let Arrived { peer, remote, socket, admission, tls } = arrived;
-    // A peer that has reset it already gets no session.
+    // A peer that has already reset the connection gets no session.
     let taken = socket.take_error().and_then(|error| error.map_or(Ok(socket), Err));
     let stream = match taken.and_then(|socket| Stream::from_std(backend, socket)) {
         Ok(stream) => stream,

@@ -35,7 +35,7 @@ use crate::threads::{
     ControlBasis, Handle, Invitation, Mover, Question, Service, ShardOrder, Wish, runtime, spawn,
 };
 
-/// A reflector that has its threads and its listening sockets, and serves nobody yet.
+/// A reflector that has its threads and its listening sockets, and does not serve yet.
 #[derive(Debug)]
 pub(crate) struct Prepared<E: Endpoints> {
     config: ReflectorConfig,
@@ -54,8 +54,8 @@ pub(crate) struct Prepared<E: Endpoints> {
 }
 
 impl<E: Endpoints> Prepared<E> {
-    /// Starts the threads of shards and listens, with what is inherited of listening sockets. `began` is
-    /// where moments are counted from.
+    /// Starts the threads of shards and listens, on inherited sockets where there are any. Moments are
+    /// counted from `began`.
     ///
     /// # Errors
     /// [`StartError`]. Nothing is left running then.
@@ -110,7 +110,7 @@ impl<E: Endpoints> Prepared<E> {
         })
     }
 
-    /// What reads a snapshot for these shards.
+    /// A restorer of a snapshot for these shards.
     pub(crate) fn restorer(&self) -> Restorer {
         let [a, b, c, d] = self.hash_seeds;
         let hasher = ahash::RandomState::with_seeds(a, b, c, d);
@@ -122,7 +122,7 @@ impl<E: Endpoints> Prepared<E> {
         }
     }
 
-    /// Takes over what another process has left, if it has, and accepts connections.
+    /// Takes over the legacy of another process, if there is one, and accepts connections.
     ///
     /// # Errors
     /// [`StartError::Shard`], when there can be no more threads.
@@ -198,7 +198,7 @@ impl<E: Endpoints> Prepared<E> {
     }
 }
 
-/// What is in force at first: what can be of the configuration, with what operators have blocked in an earlier process.
+/// The first configuration in force: `config` as far as the system allows it, with blocks of an earlier process.
 fn first_in_force(
     config: &ReflectorConfig,
     shards: usize,
@@ -212,7 +212,7 @@ fn first_in_force(
     first
 }
 
-/// What moves tables between shards.
+/// The balancer, which moves tables between shards.
 fn balancer(
     config: &ReflectorConfig,
     machine: &Machine,
@@ -234,7 +234,7 @@ fn balancer(
     }
 }
 
-/// Starts the thread that answers operators, if there is a door.
+/// Starts the thread that answers operators, if there are endpoints.
 fn answer<E: Endpoints>(
     doors: Doors<E::Socket>,
     guard: HttpGuard,
@@ -274,7 +274,7 @@ impl Reflector {
     }
 }
 
-/// What keeps the reflector to its limits, with what an earlier process leaves.
+/// The steward, which keeps the reflector to its limits, for the routes that an earlier process leaves.
 fn steward(
     config: &watch::Receiver<ReflectorConfig>,
     shards: &[Handle],
@@ -285,7 +285,7 @@ fn steward(
     Steward::new(config.clone(), shards.to_vec(), &inspector.control, routes)
 }
 
-/// Has a guest begin on its shard, if there is one: this one, or else federation.
+/// Lets a guest begin on its shard, if there is such a shard: `guest`, or else federation.
 fn invite(
     guest: Option<Invitation>,
     config: &ReflectorConfig,
@@ -301,10 +301,10 @@ fn invite(
         },
         ShardOrder::Host,
     );
-    orders.try_send(order).ok(); // the first that it gets
+    orders.try_send(order).ok(); // the first order that the shard gets
 }
 
-/// Gives shards what another process has left. Returns what its link had agreed with other sites.
+/// Gives shards the legacy of another process. Returns its link's agreement with other sites.
 fn take_over(
     legacy: Legacy,
     service: &Service,
@@ -319,7 +319,7 @@ fn take_over(
         inspector.control.diary.established(peer, node);
     }
     if legacy.ledger().blocks != Blocks::default() {
-        // Before the tables: what is blocked stays filtered.
+        // Before the tables: so blocked routes stay filtered.
         let order = ShardOrder::settings_of(&inspector.control.config.borrow());
         for (orders, _) in all {
             drop(orders.blocking_send(order()));
@@ -328,13 +328,13 @@ fn take_over(
     let admit = |peer, remote, shard, has_begun| rules.readmit(peer, remote, shard, has_begun);
     let link = legacy.distribute(handles, admit);
     if !link.is_empty() {
-        // The link asks owners at once, and an order may be read later than a request.
+        // The link sends requests to owners at once, and an owner may read an order later than a request.
         handles.iter().for_each(|(orders, _)| await_orders(orders));
     }
     link
 }
 
-/// Waits until a shard has carried out the orders that it has.
+/// Waits until a shard has carried out its present orders.
 fn await_orders(orders: &Sender<ShardOrder>) {
     let (done, is_done) = std::sync::mpsc::channel();
     let question = Question::new(move |_| done.send(()).unwrap_or_default());

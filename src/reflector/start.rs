@@ -28,9 +28,9 @@ use crate::session::TlsCarrier;
 use crate::shard::{GuestKind, Layout};
 use crate::threads::{Answers, Gauge, Handle, Service, ShardOrder};
 
-/// Orders that may wait for a shard: connections accepted faster than it takes them.
+/// The number of orders that may wait for a shard: connections may be accepted faster than it takes them.
 const ORDERS: usize = 1024;
-/// How long a stop waits for peers to take what is queued for them.
+/// How long a stop waits for peers to take the bytes that are queued for them.
 const FLUSH: Duration = Duration::from_secs(5);
 const FLUSH_CHECK: Duration = Duration::from_millis(5);
 
@@ -46,8 +46,7 @@ pub struct Reflector {
     pub(super) inspector: Inspector,
     /// Its listening sockets, for a process that takes over.
     pub(super) passed_on: Vec<Listening>,
-    /// What is in force.
-    /// The last [`ReflectorConfig::max_peers`] that was asked for, which may be more than is in force.
+    /// The [`ReflectorConfig::max_peers`] that was last asked for; the number in force may be lower.
     pub(super) asked_peers: Relaxed,
     /// Dropped to make the control thread drain and stop.
     pub(super) stop: Option<oneshot::Sender<()>>,
@@ -132,14 +131,14 @@ impl Reflector {
         let in_force = &self.inspector.control.config;
         let mut new = in_force.borrow().with_reloaded(new);
         if self.asked_peers.replace(new.max_peers) == new.max_peers {
-            // It has been said what comes of it.
+            // The same number was asked for before, and the log has said which number it allows.
             new.max_peers = in_force.borrow().max_peers;
         } else if new.max_peers > in_force.borrow().max_peers {
             new.max_peers = descriptors::allow(&new, self.shards());
         }
         let mut is_other = false;
         in_force.send_modify(|config| {
-            // An operator may have blocked something meanwhile.
+            // An operator may have added blocks meanwhile.
             let policy = asked.behind(&config.settings.policy);
             is_other = policy.generation() != config.settings.policy.generation();
             new.settings.policy = Arc::new(policy);
@@ -181,18 +180,18 @@ impl Drop for Reflector {
     }
 }
 
-/// What the machine has for a reflector.
+/// The resources of the machine for a reflector.
 #[derive(Debug)]
 pub(super) struct Machine {
     /// Cores that the process may use.
     pub(super) allowed: Vec<usize>,
     pub(super) shards: usize,
-    /// For what guest there is one more, if there is one.
+    /// The guest that has a further shard, if there is one.
     pub(super) guest: Option<GuestKind>,
     /// The core of each shard, if each has one.
     pub(super) places: Option<Vec<usize>>,
     pub(super) backend: Backend,
-    /// Who carries sessions over TLS, if there can be any.
+    /// The carrier of sessions over TLS, if there can be any.
     pub(super) tls: Option<TlsCarrier>,
 }
 
@@ -202,7 +201,7 @@ impl Machine {
         Layout::of(self.shards).hosting(self.guest)
     }
 
-    /// With a guest beside those that the config asks for, or without.
+    /// Chooses them by the config. With `has_guest`, there is a guest instead of those that the config asks for.
     pub(super) fn choose(config: &ReflectorConfig, has_guest: bool) -> Result<Self, StartError> {
         let allowed = io::allowed_cpus();
         let cpus = config.pin.cpus(&allowed).len();
@@ -224,7 +223,7 @@ impl Machine {
     }
 }
 
-/// What all shards start from.
+/// The values that all shards start from.
 pub(super) struct Common<'a> {
     pub(super) config: &'a ReflectorConfig,
     pub(super) machine: &'a Machine,
@@ -234,8 +233,8 @@ pub(super) struct Common<'a> {
     pub(super) diary: &'a Arc<Diary>,
 }
 
-/// Starts a thread for each shard, and waits until each has its event loop. The last is that for a guest, if
-/// there is one.
+/// Starts a thread for each shard, and waits until each has its event loop. The last shard is the one for a guest, if
+/// there is a guest.
 pub(super) fn start_shards(
     common: &Common<'_>,
     answers: &Answers,
@@ -288,7 +287,7 @@ pub(super) fn start_shards(
     Ok((threads, handles))
 }
 
-/// The control thread: accepts until told to stop, then sees the shards off.
+/// Runs the control thread: it accepts until told to stop, then drains and ends the shards.
 pub(super) fn control<A: Future<Output = ()>>(
     runtime: &tokio::runtime::Runtime,
     listener: TcpListener,
@@ -309,13 +308,13 @@ pub(super) fn control<A: Future<Output = ()>>(
             }
             control.listening(false);
         }
-        // Federation first: else withdrawals of sessions that end would go ahead of the word that this
+        // Federation first: otherwise withdrawals of ending sessions would go ahead of the message that this
         // reflector is about to end.
         for (orders, _) in shards.iter().rev() {
             drop(orders.send(ShardOrder::Drain).await);
         }
         let deadline = Instant::now() + FLUSH;
-        // Flushed once is not enough: another shard may have had something for it.
+        // Flushed once is not enough: another shard may still have had something for it.
         let mut quiet = 0;
         while quiet < 3 && Instant::now() < deadline {
             tokio::time::sleep(FLUSH_CHECK).await;

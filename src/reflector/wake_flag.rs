@@ -3,8 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::task::{Context, Poll, Waker};
 
-/// Set any number of times, it wakes its one waiter once. Setting it costs nothing while it is
-/// set, so that a burst makes one wake.
+/// Wakes its one waiter once, however often it is set. Setting it again costs nothing, so that a burst
+/// makes one wake.
 #[derive(Debug, Default)]
 pub(super) struct WakeFlag {
     is_set: Cell<bool>,
