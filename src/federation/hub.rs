@@ -17,15 +17,15 @@ use crate::portable::form::piece::Kind;
 use crate::shard::{Delivery, Shard};
 use crate::wire::Vni;
 
-/// What a link may ask for before tasks wait for the shard's next turn.
+/// The most outputs of a link before tasks wait for the shard's next turn.
 const OUTPUTS: usize = 1024;
 
-/// What is known of the engine.
+/// The state of the engine.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct EngineStatus {
     /// The name and version of the server, once there has been a connection.
     pub(crate) server: Option<(String, String)>,
-    /// Its address.
+    /// The server's address.
     pub(crate) address: String,
     pub(crate) round_trip: Option<Duration>,
     pub(crate) connections: u64,
@@ -33,7 +33,7 @@ pub(crate) struct EngineStatus {
     pub(crate) error: Option<String>,
 }
 
-/// What the link wants to hear.
+/// A VNI to which the link wants to listen, or no longer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Wish {
     Listen(Vni),
@@ -45,7 +45,7 @@ pub(crate) enum Wish {
 pub(crate) struct Hub {
     link: RefCell<Link>,
     began: Instant,
-    /// Something has come for the shard to see to.
+    /// Wakes the shard: work has come for it.
     pub(crate) news: Notify,
     /// There are messages for the engine.
     messages: Notify,
@@ -57,7 +57,7 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    /// Of a link whose moments are counted from `began`.
+    /// A hub of a link whose moments are counted from `began`.
     pub(crate) fn new(link: Link, began: Instant) -> Rc<Self> {
         Rc::new(Self {
             link: RefCell::new(link),
@@ -75,13 +75,13 @@ impl Hub {
         Moment(0) + self.began.elapsed()
     }
 
-    /// Shows the link what owners of VNIs have sent to its shard.
+    /// Hands the link the deliveries of owners of VNIs.
     pub(crate) fn delivered(&self, now: Moment, parcel: &[Delivery]) {
         let mut link = self.link.borrow_mut();
         parcel.iter().for_each(|delivery| link.delivered(now, delivery));
     }
 
-    /// Lets the link do what is due, and does what it asks for. Returns when it wants the next turn.
+    /// Runs a turn of the link, and carries out its outputs. Returns when the link wants the next turn.
     pub(crate) fn turn(
         &self,
         now: Moment,
@@ -111,7 +111,7 @@ impl Hub {
         next
     }
 
-    /// Until when the shard may sleep although something comes.
+    /// Until when the shard may sleep although work has come.
     pub(crate) fn rests_until(&self, now: Moment) -> Option<Moment> {
         self.link.borrow_mut().rests_until(now)
     }
@@ -121,7 +121,7 @@ impl Hub {
         !self.link.borrow().has_messages()
     }
 
-    /// Sessions are about to end: other sites are to withdraw nothing. Or they are not, after all.
+    /// Announces that sessions are about to end, so that other sites withdraw nothing; or that they are not, after all.
     pub(crate) fn drain(&self, is_draining: bool) {
         let (now, mut link) = (self.now(), self.link.borrow_mut());
         if is_draining {
@@ -133,7 +133,7 @@ impl Hub {
         self.news.notify_one();
     }
 
-    /// Everything is about to leave for another process, or is back.
+    /// Freezes the link before a handover to another process, or thaws it again.
     pub(crate) fn freeze(&self, is_frozen: bool) {
         let (now, mut link) = (self.now(), self.link.borrow_mut());
         if is_frozen {
@@ -143,22 +143,22 @@ impl Hub {
         }
     }
 
-    /// What has been agreed with other sites, for another process.
+    /// The state shared with other sites, for another process.
     pub(crate) fn export(&self) -> Vec<Kind> {
         self.link.borrow().export()
     }
 
-    /// What operators see.
+    /// The status for operators.
     pub(crate) fn status(&self) -> (LinkStatus, EngineStatus) {
         (self.link.borrow().status(), self.engine.borrow().clone())
     }
 
-    /// The names of sites by their numbers, but for the first so many.
+    /// The names of sites by their numbers, without the first `known`.
     pub(crate) fn names_from(&self, known: usize) -> Vec<Arc<str>> {
         self.link.borrow().names_from(known)
     }
 
-    /// All that the link wants to hear.
+    /// All VNIs to which the link wants to listen.
     pub(crate) fn wishes(&self) -> impl Iterator<Item = Wish> + use<> {
         self.link.borrow().listens().into_iter().map(Wish::Listen)
     }
@@ -208,7 +208,7 @@ impl Hub {
     /// The next message for the engine; waits for one.
     pub(super) async fn next_message(&self) -> Outgoing {
         loop {
-            // Without a connection the client would queue messages without a bound; the link's queue has one.
+            // Without a connection the client's queue would grow without bound; the link's queue is bounded.
             let next = {
                 let mut link = self.link.borrow_mut();
                 if link.is_connected() { link.next_message() } else { None }
@@ -216,7 +216,7 @@ impl Hub {
             if let Some(message) = next {
                 return message;
             }
-            // Answers may have waited for the room that this has made.
+            // Answers may have waited for the room that is free now.
             self.news.notify_one();
             self.messages.notified().await;
         }

@@ -4,7 +4,7 @@ use super::status::{FederationStatus, SiteState, SiteStatus};
 use crate::metrics::{Row, Rows, Value};
 
 impl FederationStatus {
-    /// As metrics.
+    /// The status as metrics.
     pub(crate) fn rows(&self) -> Rows {
         let by_site = |number: fn(&SiteStatus) -> u64| {
             let one = |site: &SiteStatus| (vec![site.site.clone()], number(site));

@@ -17,17 +17,18 @@ use crate::ids::{Moment, ShardId};
 use crate::portable::form::piece::Kind;
 use crate::shard::{Delivery, Shard};
 
-/// A link, and the engine that it talks to.
+/// A link, and its connection to the engine.
 #[derive(Debug)]
 pub(crate) struct Federation {
     hub: Rc<Hub>,
-    /// Once the client is set up.
+    /// `None` until the client is set up.
     bus: Rc<RefCell<Option<Bus>>>,
     roster: Arc<Roster>,
 }
 
 impl Federation {
-    /// Starts it on the thread of its shard. `left` is what an earlier process had agreed with other sites. `seeds` are the process's for hashes; moments count from `began`.
+    /// Starts federation on the thread of its shard. `left` is the state left by an earlier process. `seeds` are the
+    /// process's seeds for hashes; moments count from `began`.
     pub(crate) fn start(
         config: &FederationConfig,
         left: &[Kind],
@@ -72,17 +73,17 @@ impl Federation {
         Some(Self { hub, bus, roster: Arc::clone(roster) })
     }
 
-    /// Shows it what owners of VNIs have sent.
+    /// Hands over the deliveries of owners of VNIs.
     pub(crate) fn delivered(&self, now: Moment, parcel: &[Delivery]) {
         self.hub.delivered(now, parcel);
     }
 
-    /// Does what is due. Returns when it wants the next turn.
+    /// Does whatever is due. Returns when it wants the next turn.
     pub(crate) fn turn(&self, now: Moment, shard: &mut Shard) -> Moment {
         let bus = self.bus.borrow();
         let grant = |wish| {
             if let Some(bus) = bus.as_ref() {
-                bus.grant(wish); // else it is granted when there is one
+                bus.grant(wish); // without a bus: granted when there is one
             }
         };
         let next = self.hub.turn(now, shard, grant, say);
@@ -93,12 +94,12 @@ impl Federation {
         next
     }
 
-    /// Until when the shard may sleep although something comes: so much comes that it is better taken together.
+    /// Until when the shard may sleep although messages come: so many come that they are better taken together.
     pub(crate) fn rests_until(&self, now: Moment) -> Option<Moment> {
         self.hub.rests_until(now)
     }
 
-    /// Waits until a turn has something to see to.
+    /// Waits until a turn has work.
     pub(crate) async fn has_news(&self) {
         self.hub.news.notified().await;
     }
@@ -108,22 +109,22 @@ impl Federation {
         self.hub.is_flushed()
     }
 
-    /// Sessions are about to end, or they are not after all.
+    /// Announces that sessions are about to end, or that they are not, after all.
     pub(crate) fn drain(&self, is_draining: bool) {
         self.hub.drain(is_draining);
     }
 
-    /// Everything is about to leave for another process, or is back.
+    /// Freezes the link before a handover to another process, or thaws it again.
     pub(crate) fn freeze(&self, is_frozen: bool) {
         self.hub.freeze(is_frozen);
     }
 
-    /// What has been agreed with other sites, for another process. It must be frozen.
+    /// The state shared with other sites, for another process. The link must be frozen.
     pub(crate) fn export(&self) -> Vec<Kind> {
         self.hub.export()
     }
 
-    /// What operators see.
+    /// The status for operators.
     pub(crate) fn status(&self) -> FederationStatus {
         let (link, engine) = self.hub.status();
         let (server, server_version) = engine.server.unwrap_or_default();
@@ -185,7 +186,7 @@ fn site(seen: Seen) -> SiteStatus {
     }
 }
 
-/// Logs what an operator should know.
+/// Logs an event that an operator should know.
 fn say(event: LinkEvent) {
     match event {
         LinkEvent::Live { site } => info!(%site, "site is there"),
@@ -234,7 +235,7 @@ fn say(event: LinkEvent) {
     }
 }
 
-/// An address for the log.
+/// An address without user name and password, for the log.
 fn without_password(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),

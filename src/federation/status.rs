@@ -24,7 +24,7 @@ pub enum SiteState {
 }
 
 impl SiteState {
-    /// All of them, with their names.
+    /// All states, with their names.
     pub(super) const ALL: [(Self, &str); 7] = [
         (Self::Unheard, "unheard"),
         (Self::Live, "live"),
@@ -53,7 +53,7 @@ pub struct SiteStatus {
     pub lag_seconds: f64,
     /// The name and version of its program.
     pub agent: String,
-    /// For how many seconds its process has run.
+    /// The number of seconds for which its process has run.
     pub uptime_seconds: f64,
     /// The number of changes of routes received from it.
     pub changes_received: u64,
@@ -122,6 +122,6 @@ pub struct FederationStatus {
     /// The number of times that messages to this site were lost because this reflector or the engine's server was too
     /// slow.
     pub overflows: u64,
-    /// The other sites, in the order in which they were heard of.
+    /// The other sites, in the order in which this site first heard of them.
     pub sites: Vec<SiteStatus>,
 }

@@ -17,27 +17,27 @@ use super::super::hub::{Hub, Wish};
 use super::subjects::{self, Subjects};
 use crate::wire::Vni;
 
-/// Messages of one subscription that the client keeps; it drops what comes then. It reads many before a task that
-/// takes them has its turn: in bursts of small messages, 1024 were too few.
+/// The most messages of one subscription that the client keeps; it drops further ones. It reads many before the task
+/// that takes them has its turn: in bursts of small messages, 1024 were too few.
 const KEPT: usize = 8192;
-/// Messages that wait in the client for its connection.
+/// The most messages that wait in the client for its connection.
 const OUT: usize = 64;
-/// A server that does not answer a ping is given up after two or three of these.
+/// The time between pings. A server that does not answer is given up after two or three of them.
 const PING: Duration = Duration::from_secs(2);
-/// Between two attempts to connect: the least, doubled up to the most, each with a random part.
+/// The least and the most time between two attempts to connect; doubled each time, each with a random part.
 const RECONNECT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// Above this many VNIs, one subscription covers every VNI, and the reflector drops the messages of VNIs that it does
 /// not import: a subscription per VNI costs some 5 KB in the client and 1 KB in each server.
 const SINGLY: usize = 2000;
 const SINGLY_AGAIN: usize = 1000;
-/// Between two looks for a connection.
+/// The time between two looks for a connection.
 const LOOK: Duration = Duration::from_millis(100);
-/// Between two measurements of the round trip.
+/// The time between two measurements of the round trip.
 const ROUND_TRIP: Duration = Duration::from_secs(5);
-/// The oldest server with `no_fast_producer_stall`, without which one slow site slows all down.
+/// The oldest server with `no_fast_producer_stall`, without which one slow site slows down all others.
 const OLDEST: [u64; 3] = [2, 10, 26];
 
-/// How to reach the engine.
+/// The settings of the connection to the engine.
 #[derive(Clone, Debug)]
 pub(crate) struct BusSettings {
     pub(crate) servers: Vec<String>,
@@ -45,20 +45,20 @@ pub(crate) struct BusSettings {
     pub(crate) credentials: Option<PathBuf>,
     pub(crate) ca: Option<PathBuf>,
     pub(crate) certificate: Option<(PathBuf, PathBuf)>,
-    /// With the process's random seeds.
+    /// A hasher with the process's random seeds.
     pub(crate) hasher: RandomState,
 }
 
 /// Why the reflector cannot use NATS with these settings.
 #[derive(Debug, Error)]
 pub(crate) enum Unusable {
-    /// A server's address is none.
+    /// The address of a server is invalid.
     #[error("{0:?} is not the address of a NATS server: {1}")]
     Address(String, String),
     /// The credentials can't be read.
     #[error("cannot read the credentials: {0}")]
     Credentials(std::io::Error),
-    /// Anything else.
+    /// Another error of the client.
     #[error("cannot set up the NATS client: {0}")]
     Client(String),
 }
@@ -71,7 +71,7 @@ pub(crate) struct Bus {
 }
 
 impl Bus {
-    /// Connects, now or when a server answers, and lets a hub talk to it. On the thread of that hub.
+    /// Connects, now or when a server answers, and links a hub to the engine. Runs on the thread of that hub.
     ///
     /// # Errors
     /// [`Unusable`]
@@ -137,7 +137,7 @@ impl Bus {
         Ok(Self { listeners, tasks })
     }
 
-    /// Does what the link wishes.
+    /// Listens to a VNI, or ignores it, as the link wishes.
     pub(crate) fn grant(&self, wish: Wish) {
         self.listeners.borrow_mut().grant(wish);
     }
@@ -150,21 +150,21 @@ impl Drop for Bus {
     }
 }
 
-/// Sends what the link has, as fast as the client takes it.
+/// Sends the link's messages, as fast as the client takes them.
 async fn send(hub: Rc<Hub>, client: Client, mut subjects: Subjects) {
     loop {
         let message = hub.next_message().await;
         let subject = subjects.of(&message.to);
         if let Err(error) = client.publish(subject, message.payload).await {
             hub.engine.borrow_mut().error = Some(error.to_string());
-            // Nothing that was lost is lost for ever: checks find it.
+            // No loss is permanent: checks find the lost change.
             hub.overflowed();
             tokio::time::sleep(PING).await;
         }
     }
 }
 
-/// Tells the link what becomes of the connection.
+/// Tells the link about the state of the connection.
 async fn follow(hub: Rc<Hub>, client: Client, mut events: UnboundedReceiver<Event>) {
     while let Some(event) = events.recv().await {
         match event {
@@ -198,7 +198,7 @@ async fn follow(hub: Rc<Hub>, client: Client, mut events: UnboundedReceiver<Even
     }
 }
 
-/// Says once what the server refuses, or why it can't be reached.
+/// Logs once what the server refuses, or why it can't be reached.
 fn refused(hub: &Hub, error: &str) {
     let mut engine = hub.engine.borrow_mut();
     if engine.error.as_deref() != Some(error) {
@@ -207,7 +207,7 @@ fn refused(hub: &Hub, error: &str) {
     }
 }
 
-/// Whether a server lacks what it needs.
+/// Whether a server is older than [`OLDEST`].
 fn is_old(version: &str) -> bool {
     let mut parts =
         version.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
@@ -230,7 +230,7 @@ async fn measure(hub: Rc<Hub>, client: Client, nobody: String) {
     }
 }
 
-/// What is heard, each by a task of its own.
+/// The subscriptions, each with a task of its own.
 #[derive(Debug)]
 struct Listeners {
     client: Client,
@@ -239,7 +239,7 @@ struct Listeners {
     always: Vec<JoinHandle<()>>,
     wanted: AHashSet<Vni>,
     singly: AHashMap<Vni, JoinHandle<()>>,
-    /// The task that hears all VNIs, when there are many.
+    /// The task that receives messages of all VNIs, when there are many VNIs.
     all: Option<JoinHandle<()>>,
 }
 
@@ -295,7 +295,7 @@ impl Listeners {
             }
         }
         if self.all.is_none() && self.wanted.len() > SINGLY {
-            // What is heard twice meanwhile is known by its number.
+            // Messages received twice meanwhile are recognised by their number.
             self.all = Some(self.task(subjects::of_all_vnis(self.plane)));
             let singly: Vec<_> = self.singly.drain().map(|(_, task)| task).collect();
             tokio::task::spawn_local(async move {

@@ -15,7 +15,7 @@ use async_nats::Subject;
 use super::super::link::{Address, BusSource};
 use crate::wire::Vni;
 
-/// Subjects of VNIs that are remembered.
+/// The most subjects of VNIs that are cached.
 const REMEMBERED: usize = 65_536;
 
 /// The subjects of one site.
@@ -33,7 +33,7 @@ impl Subjects {
         Self { plane, site: site.into(), all, by_vni: AHashMap::with_hasher(hasher) }
     }
 
-    /// Where a message goes.
+    /// The subject for a message.
     pub(super) fn of(&mut self, to: &Address) -> Subject {
         let Self { plane, site, all, by_vni } = self;
         match to {
@@ -49,7 +49,7 @@ impl Subjects {
         }
     }
 
-    /// What every site hears, and what this one does.
+    /// The subjects to which this site always listens: messages to all sites, and messages to this one.
     pub(super) fn always(&self) -> [String; 2] {
         let Self { plane, site, .. } = self;
         [format!("mb{plane}.a.*"), format!("mb{plane}.m.{site}.*")]
@@ -61,17 +61,17 @@ impl Subjects {
     }
 }
 
-/// What all sites say of a VNI.
+/// The subject of all sites' messages about a VNI.
 pub(super) fn of_vni(plane: u8, vni: Vni) -> String {
     format!("mb{plane}.u.*.{vni}")
 }
 
-/// What all sites say of all VNIs.
+/// The subject of all sites' messages about all VNIs.
 pub(super) fn of_all_vnis(plane: u8) -> String {
     format!("mb{plane}.u.*.*")
 }
 
-/// Where a message comes from.
+/// The source of a message.
 pub(super) fn source(subject: &str) -> Option<BusSource<'_>> {
     let mut tokens = subject.split('.').skip(1);
     let source = match (tokens.next()?, tokens.next()?, tokens.next()) {

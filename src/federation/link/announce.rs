@@ -10,11 +10,11 @@ use crate::table::{Announcement, TOGETHER};
 use crate::wire::{Action, Vni};
 
 impl Link {
-    /// Hands what a site has said to the owner of the VNI, as announced by one of its two peers. All that is believed
-    /// of a site goes through here, so this is the place for a policy on it.
+    /// Hands a site's changes to the owner of the VNI, as announced by one of the site's two peers. Every route of a
+    /// site passes here, so a policy on it belongs here.
     ///
     /// # Errors
-    /// [`Poisoned`], behind what could be read: that peer is dirty then.
+    /// [`Poisoned`], after the readable frames are handed over: that peer is dirty then.
     pub(super) fn told(
         &mut self,
         site: SiteId,
@@ -68,7 +68,7 @@ impl Link {
         }
     }
 
-    /// Withdraws what one of a site's two peers announces in a VNI.
+    /// Withdraws the routes of one of a site's two peers in a VNI.
     pub(super) fn leave(&mut self, site: SiteId, vni: Vni, which: usize) {
         let Some(import) = self.imports.get_mut(site, vni) else { return };
         if !import.pair[which].is_used {
@@ -82,8 +82,8 @@ impl Link {
         self.count_routes(site, before, after);
     }
 
-    /// Withdraws what the peer announces that takes no deltas, once the owner has what the other one announces:
-    /// owners serve peers in turn, and what both announce must never be away.
+    /// Withdraws the routes of the peer that takes no deltas, once the owner has the routes of the other peer:
+    /// owners serve peers in turn, and a route of both peers must never be away.
     pub(super) fn retire(&mut self, site: SiteId, vni: Vni) {
         let number = self.asks.next_number();
         let Some(import) = self.imports.get_mut(site, vni) else { return };
@@ -96,7 +96,7 @@ impl Link {
         self.request(Request::Mark { origin, vni, number });
     }
 
-    /// An owner has served all that a peer has asked before.
+    /// An owner has served all earlier requests of a peer.
     pub(super) fn marked(&mut self, peer: PeerId, vni: Vni, number: u64) {
         let Some(site) = SiteId::of_importer(peer) else { return };
         let Some(import) = self.imports.get_mut(site, vni) else { return };
@@ -107,7 +107,7 @@ impl Link {
         }
     }
 
-    /// Withdraws all that a site announces in a VNI. The next snapshot goes to the peer that has had longer
+    /// Withdraws all routes of a site in a VNI. The next snapshot goes to the peer that has had longer
     /// to leave.
     pub(super) fn forget_import(&mut self, site: SiteId, vni: Vni) {
         self.asks_no_more(site, vni);

@@ -25,37 +25,37 @@ use crate::shard::Request;
 use crate::table::{Batch, Chunk};
 use crate::wire::Vni;
 
-/// Bytes that may be under way without credit, and the chunks.
+/// The most bytes, and the most chunks, that may be under way without credit.
 const WINDOW_BYTES: usize = WINDOW * FRAMES_MAX;
 const WINDOW_CHUNKS: usize = 4096;
-/// Answers that are remembered, so that a request which comes twice is answered once.
+/// How many answers are remembered, so that a request that comes twice is answered once.
 const SERVED: usize = 64;
 
-/// A VNI of an answer that is being sent.
+/// A VNI of an answer under way.
 #[derive(Debug)]
 struct Job {
     vni: Vni,
-    /// The peer that subscribes, once it does.
+    /// The peer that subscribes to the VNI, once it does.
     peer: Option<PeerId>,
     is_pulling: bool,
     is_in_sync: bool,
 }
 
-/// What one request gets.
+/// The answer to one request.
 #[derive(Debug)]
 struct Answer {
     asker: SiteId,
     inbox: u64,
     todo: VecDeque<Vni>,
     jobs: Vec<Job>,
-    /// Chunks sent, and those of which the asker has said that it has applied them.
+    /// The numbers of chunks sent, and of chunks that the asker has confirmed as applied.
     sent: u64,
     credited: u64,
-    /// Bytes of the chunks since, oldest first.
+    /// The bytes of each unconfirmed chunk, oldest first.
     under_way: VecDeque<usize>,
     bytes_under_way: usize,
     has_begun: bool,
-    /// When credit last went on.
+    /// When credit last rose.
     credit_at: Moment,
     noted_at: Moment,
 }
@@ -67,9 +67,9 @@ pub(super) struct Answers {
     served: VecDeque<(SiteId, u64)>,
     /// The number of the latest peer.
     serial: u64,
-    /// Jobs that are in sync while the exporter is not.
+    /// The number of jobs that are in sync while the exporter is not.
     in_sync: usize,
-    /// Something has come up that an answer may wait for.
+    /// Whether an event has come for which an answer may wait.
     pub(super) is_stirred: bool,
 }
 
@@ -79,7 +79,7 @@ impl Answers {
         self.serial
     }
 
-    /// The next peer has a higher number.
+    /// Continues the numbering of peers after `serial`.
     pub(super) fn begin_behind(&mut self, serial: u64) {
         self.serial = serial;
     }
@@ -92,7 +92,7 @@ impl Answers {
         self.list.iter().any(holds)
     }
 
-    /// Answers that are under way or wait.
+    /// The number of answers under way or waiting.
     pub(super) fn len(&self) -> usize {
         self.list.len()
     }
@@ -111,14 +111,14 @@ impl Answer {
             && self.under_way.len() + pulling < WINDOW_CHUNKS
     }
 
-    /// VNIs that it holds.
+    /// The VNIs that the answer holds.
     fn vnis(&self) -> impl Iterator<Item = Vni> + '_ {
         self.todo.iter().copied().chain(self.jobs.iter().map(|job| job.vni))
     }
 }
 
 impl Link {
-    /// A site asks for VNIs.
+    /// A site requests snapshots of VNIs.
     pub(super) fn got_snapshot_request(&mut self, asker: SiteId, request: &SnapshotRequest) {
         let key = (asker, request.inbox);
         if !self.exports.is_open() || self.answers.served.contains(&key) {
@@ -139,7 +139,7 @@ impl Link {
         let of_asker = self.answers.list.iter().filter(|answer| answer.asker == asker);
         let named: usize = of_asker.map(|answer| answer.vnis().count()).sum();
         if vnis.is_empty() || named + vnis.len() > VNIS_PER_SITE {
-            return; // it asks again
+            return; // the site asks again
         }
         for vni in &vnis {
             self.wanted_by(asker, *vni);
@@ -160,7 +160,7 @@ impl Link {
         self.answers.is_stirred = true;
     }
 
-    /// A site has applied chunks.
+    /// A site has confirmed chunks as applied.
     pub(super) fn got_credit(&mut self, asker: SiteId, inbox: u64, chunks: u64) {
         let now = self.now;
         let Some(answer) = self
@@ -172,7 +172,7 @@ impl Link {
             return;
         };
         let chunks = chunks.min(answer.sent);
-        // Only credit that goes on keeps an answer alive, or that for all that there is.
+        // Only rising credit keeps an answer alive, or credit for all chunks sent.
         if chunks > answer.credited || chunks == answer.sent {
             answer.credit_at = now;
         }
@@ -183,7 +183,7 @@ impl Link {
         self.answers.is_stirred = true;
     }
 
-    /// Goes on with answers, if something has come up for one.
+    /// Continues answers, if an event has come for which one may wait.
     pub(super) fn go_on_answering(&mut self) {
         if !std::mem::take(&mut self.answers.is_stirred) {
             return;
@@ -256,7 +256,7 @@ impl Link {
         self.request(Request::Pull { peer, shard, vni, subscription: 0 });
     }
 
-    /// Sends the last chunk of a VNI.
+    /// Sends the last chunk of a VNI of an answer.
     fn end_job(&mut self, at: usize, place: usize, frames: Bytes) {
         let job = self.answers.list[at].jobs.swap_remove(place);
         self.flush(job.vni); // the answer holds these changes
@@ -302,7 +302,7 @@ impl Link {
         self.answers.is_stirred = true;
     }
 
-    /// A sealed batch, of which those jobs must hear that are in sync while the exporter is not.
+    /// Sends a sealed batch to jobs that are in sync while the exporter is not.
     pub(super) fn batch_for_jobs(&mut self, batch: &Arc<Batch>) {
         if self.answers.in_sync == 0 {
             return;
@@ -326,7 +326,7 @@ impl Link {
         }
     }
 
-    /// Ends an answer whose peer lacks too much. The site asks again.
+    /// Ends an answer whose peer is too far behind. The site asks again.
     pub(super) fn end_answer_of(&mut self, peer: PeerId) {
         if let Some((at, _)) = self.answers.find(peer) {
             self.end_answer(at);
@@ -350,14 +350,14 @@ impl Link {
         }
     }
 
-    /// Ends the answers that a site gets.
+    /// Ends all answers to a site.
     pub(super) fn end_answers_to(&mut self, asker: SiteId) {
         while let Some(at) = self.answers.list.iter().position(|answer| answer.asker == asker) {
             self.end_answer(at);
         }
     }
 
-    /// Ends answers that get no credit, and tells askers how far theirs are.
+    /// Ends answers without credit, and tells askers how many chunks were sent.
     pub(super) fn tick_answers(&mut self) {
         let now = self.now;
         let is_over = |answer: &Answer| {
@@ -376,7 +376,7 @@ impl Link {
             let (asker, inbox, chunks) = (answer.asker, answer.inbox, answer.sent);
             self.control(asker, Kind::Note(Note { inbox, chunks }));
         }
-        // Room may have come up, of which nothing else tells.
+        // There may be room again, which no event tells.
         self.answers.is_stirred = true;
     }
 }

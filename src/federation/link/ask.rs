@@ -13,26 +13,26 @@ use crate::ids::Moment;
 use crate::ids::link::SiteId;
 use crate::wire::Vni;
 
-/// Chunks, and bytes, of which credit is given at once.
+/// Credit is given after so many chunks or bytes.
 const CREDIT_CHUNKS: u64 = 8;
 const CREDIT_BYTES: usize = 256 * 1024;
 
-/// A request that is under way.
+/// A request under way.
 #[derive(Debug)]
 struct Ask {
     site: SiteId,
-    /// VNIs whose parts are not complete.
+    /// The VNIs whose snapshot is not complete.
     vnis: AHashSet<Vni>,
     /// The number of the next chunk.
     next: u64,
-    /// When anything of the answer came last.
+    /// When the last part of the answer came.
     heard: Moment,
     credited: u64,
     bytes_since: usize,
     credit_at: Moment,
-    /// Whether the site had warmed up when it was asked.
+    /// Whether the site had warmed up at the time of the request.
     is_warm: bool,
-    /// The process that answers.
+    /// The process that answers, by its epoch.
     epoch: u64,
 }
 
@@ -40,7 +40,7 @@ struct Ask {
 #[derive(Debug)]
 pub(super) struct Asks {
     under_way: AHashMap<u64, Ask>,
-    /// The latest request.
+    /// The number of the latest request.
     serial: u64,
     hasher: RandomState,
 }
@@ -50,12 +50,12 @@ impl Asks {
         Self { under_way: map(&hasher), serial: 0, hasher }
     }
 
-    /// The latest request.
+    /// The number of the latest request.
     pub(super) fn serial(&self) -> u64 {
         self.serial
     }
 
-    /// The next request has a higher number.
+    /// Continues the numbering of requests after `serial`.
     pub(super) fn begin_behind(&mut self, serial: u64) {
         self.serial = serial;
     }
@@ -66,14 +66,14 @@ impl Asks {
         self.serial
     }
 
-    /// VNIs that are asked for.
+    /// The number of requested VNIs.
     pub(super) fn vnis(&self) -> usize {
         self.under_way.values().map(|ask| ask.vnis.len()).sum()
     }
 }
 
-/// Which of a VNI's two peers takes a snapshot: one that holds nothing; else, while what an earlier process
-/// said is kept, the one that holds what the present one says; else the one that takes no deltas.
+/// Which of a VNI's two peers takes a snapshot: a peer without routes; else, while routes of an earlier process are
+/// kept, the peer with the present process's routes; else the peer that takes no deltas.
 fn target(import: &Import) -> usize {
     let (main, other) = (import.main, import.other());
     let [of_main, of_other] = [import.pair[main], import.pair[other]];
@@ -82,7 +82,7 @@ fn target(import: &Import) -> usize {
 }
 
 impl Link {
-    /// Asks for what is needed, and gives up answers of which nothing comes.
+    /// Requests the needed snapshots, and gives up answers that have fallen silent.
     pub(super) fn tick_asks(&mut self) {
         let now = self.now;
         let silent =
@@ -147,7 +147,7 @@ impl Link {
         self.control(site, Kind::SnapshotRequest(SnapshotRequest { inbox, vni_steps }));
     }
 
-    /// A request is about a VNI no more.
+    /// Takes a VNI out of its request.
     pub(super) fn asks_no_more(&mut self, site: SiteId, vni: Vni) {
         let Some(import) = self.imports.get_mut(site, vni) else { return };
         let Some(number) = import.ask.take() else { return };
@@ -159,7 +159,7 @@ impl Link {
         }
     }
 
-    /// An answer comes to nothing: ask again.
+    /// A request has failed: asks again.
     pub(super) fn fail_ask(&mut self, number: u64) {
         let Some(ask) = self.asks.under_way.remove(&number) else { return };
         self.sites[ask.site].counts.failed += 1;
@@ -173,7 +173,7 @@ impl Link {
         }
     }
 
-    /// What was asked of a site comes to nothing.
+    /// All requests to a site have failed.
     pub(super) fn fail_asks_of(&mut self, site: SiteId) {
         let of_site = |(number, ask): (&u64, &Ask)| (ask.site == site).then_some(*number);
         let mut numbers: Vec<u64> = self.asks.under_way.iter().filter_map(of_site).collect();
@@ -200,7 +200,7 @@ impl Link {
         };
         if sequence != ask.next {
             if sequence > ask.next {
-                self.fail_ask(inbox); // one was lost
+                self.fail_ask(inbox); // a chunk was lost
             }
             return;
         }
@@ -238,7 +238,7 @@ impl Link {
                 self.asks.under_way.remove(&inbox);
             }
         }
-        // It may have been barred for what this brought.
+        // The site may have been barred because of this chunk.
         if let Some(import) = self.imports.get_mut(site, vni).filter(|it| it.ask == Some(inbox)) {
             import.ask = None;
             self.complete(site, vni, (epoch, as_of), is_warm);

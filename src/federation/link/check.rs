@@ -13,18 +13,18 @@ use crate::ids::Moment;
 use crate::ids::link::SiteId;
 use crate::wire::Vni;
 
-/// One that was sent, and is to be answered.
+/// A check that was sent and awaits its answer.
 #[derive(Debug)]
 struct Sent {
     site: SiteId,
     number: u64,
     vnis: Vec<Vni>,
     sent: Moment,
-    /// Whether the site had warmed up.
+    /// Whether the site had warmed up when the check was made.
     is_warm: bool,
 }
 
-/// One that came, and is answered when its VNIs are in sync.
+/// A received check, to be answered when its VNIs are in sync.
 #[derive(Debug)]
 struct Received {
     asker: SiteId,
@@ -33,7 +33,7 @@ struct Received {
     received: Moment,
 }
 
-/// Checks that a site may have waiting here.
+/// The most checks of one site that may wait here.
 const RECEIVED: usize = 8;
 
 /// See the module's documentation.
@@ -41,12 +41,12 @@ const RECEIVED: usize = 8;
 pub(super) struct Checks {
     sent: Vec<Sent>,
     received: Vec<Received>,
-    /// Something has come up that one may wait for.
+    /// Whether an event has come for which a check may wait.
     pub(super) is_stirred: bool,
 }
 
 impl Link {
-    /// Checks all VNIs with every site: at once, and when the engine has surely carried the interest.
+    /// Checks all VNIs with every site: at once, and again when the engine has surely carried the interest.
     pub(super) fn check_everything(&mut self) {
         for site in self.sites.all() {
             for after in [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5)] {
@@ -55,12 +55,12 @@ impl Link {
         }
     }
 
-    /// Forgets what was to be checked with a site: there will be another when it is back.
+    /// Forgets the checks sent to a site: there will be another when it is back.
     pub(super) fn forget_checks(&mut self, site: SiteId) {
         self.checks.sent.retain(|sent| sent.site != site);
     }
 
-    /// Sends the checks that are due, again if need be, and answers those that can be.
+    /// Sends due checks, repeats unanswered ones, and answers the received ones that can be answered.
     pub(super) fn tick_checks(&mut self) {
         for site in self.sites.all() {
             while self.sites[site].answers()
@@ -94,7 +94,7 @@ impl Link {
         }
     }
 
-    /// Checks those of some VNIs that are in sync.
+    /// Checks the VNIs of a scope that are in sync.
     fn check(&mut self, site: SiteId, scope: Scope) {
         let mut vnis = match scope {
             Scope::All => self.imports.joined(),
@@ -123,7 +123,7 @@ impl Link {
         self.control(site, Kind::Check(Check { number, vni_steps }));
     }
 
-    /// A site asks which deltas are the latest. That it asks shows that it wants the VNIs.
+    /// A site asks for the numbers of the latest deltas. Its check shows that it wants the VNIs.
     pub(super) fn got_check(&mut self, asker: SiteId, check: Check) {
         if !self.exports.is_open() {
             return;
@@ -159,7 +159,7 @@ impl Link {
         }
     }
 
-    /// A site has answered.
+    /// A site has answered a check.
     pub(super) fn got_check_answer(&mut self, site: SiteId, epoch: u64, answer: &CheckAnswer) {
         if !self.is_epoch(site, epoch) {
             return;
@@ -184,8 +184,8 @@ impl Link {
         }
     }
 
-    /// Whether what a check has told of a VNI has come. If the site had warmed up, what an earlier process said
-    /// goes now.
+    /// Whether all deltas that a check told of have come. If the site had warmed up, the routes of an earlier process
+    /// go now.
     pub(super) fn confirmed(&mut self, site: SiteId, vni: Vni) -> bool {
         let Some(import) = self.imports.get_mut(site, vni) else { return true };
         let Some(confirm) = import.confirm else { return true };

@@ -9,7 +9,7 @@ use super::uplink::Address;
 use crate::ids::link::SiteId;
 
 impl Link {
-    /// Sends a control message to one site. It is dropped when too much waits: all of them repeat.
+    /// Sends a control message to one site. Drops it when too many messages wait: all control messages repeat.
     pub(super) fn control(&mut self, site: SiteId, kind: Kind) {
         let to = Address::Site(Arc::clone(&self.sites[site].name));
         self.control_to(to, kind);
@@ -23,7 +23,7 @@ impl Link {
         }
     }
 
-    /// Takes in a control message of a site.
+    /// Processes a control message of a site.
     pub(super) fn got_control(&mut self, site: SiteId, epoch: u64, kind: Kind) {
         match kind {
             Kind::Heartbeat(heartbeat) => self.got_heartbeat(site, epoch, &heartbeat),

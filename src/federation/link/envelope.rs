@@ -26,25 +26,25 @@ use super::form::Control;
 use super::form::control::Kind;
 use crate::wire::{Digest, Vni};
 
-/// The version that this program speaks.
+/// The version of the protocol.
 const VERSION: u8 = 1;
 /// Bytes before the body.
 pub(crate) const HEADER: usize = 32;
-/// Bytes of frames in one message: larger ones would hold up those of others on the way.
+/// The most bytes of frames in one message: larger messages would hold up those of other sites.
 pub(crate) const FRAMES_MAX: usize = 64 * 1024;
-/// A chunk that ends its VNI's part of an answer.
+/// The flag of a chunk that ends its VNI's part of an answer.
 const END: u16 = 1;
 
-/// Why a message is of no use.
+/// Why a message is unusable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub(crate) enum Unreadable {
-    /// It comes from a program that speaks another version.
+    /// It has another version of the protocol.
     #[error("it has version {0}, and this program speaks version {VERSION}")]
     Version(u8),
     /// It has a kind that this program does not know.
     #[error("its kind {0} is unknown")]
     Kind(u8),
-    /// Its body is too short, or is no message of its kind.
+    /// Its body is too short, or does not fit its kind.
     #[error("its body cannot be decoded")]
     Body,
 }
@@ -52,29 +52,29 @@ pub(crate) enum Unreadable {
 /// A message from one site.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Envelope {
-    /// Names the process that sent it.
+    /// The process that sent it.
     pub(crate) epoch: u64,
     /// The sender's wall clock in microseconds.
     pub(crate) sent: u64,
     pub(crate) content: Content,
 }
 
-/// What a message says.
+/// The content of a message.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Content {
     /// The `sequence`-th change of a VNI.
     Delta { vni: Vni, sequence: u64, frames: Bytes },
-    /// Nothing has changed in a VNI since that number, and the changes up to there make up this digest.
+    /// No change of the VNI has followed the one with this number; the digest covers all changes up to it.
     Tail { vni: Vni, sequence: u64, digest: Digest },
-    /// The `sequence`-th part of an answer. `end` is the number of the latest change that the answer holds,
-    /// with its last part of a VNI.
+    /// The `sequence`-th part of an answer. The last part of a VNI has `end`, the number of the latest change that the
+    /// answer holds.
     Chunk { vni: Vni, sequence: u64, inbox: u64, end: Option<u64>, frames: Bytes },
-    /// Anything else.
+    /// A control message.
     Control(Kind),
 }
 
 impl Envelope {
-    /// As bytes. Cost: a copy of the frames.
+    /// The message in bytes. Cost: a copy of the frames.
     pub(crate) fn encode(&self) -> Bytes {
         let Self { epoch, sent, content } = self;
         let head = |room, kind, flags: u16, vni: Vni, sequence| {
@@ -117,7 +117,7 @@ impl Envelope {
         }
     }
 
-    /// From bytes. Frames are taken as they are.
+    /// Reads a message. Does not look into frames.
     ///
     /// # Errors
     /// [`Unreadable`]
@@ -148,7 +148,7 @@ impl Envelope {
             }
             4 => match Control::decode(bytes) {
                 Ok(Control { kind: Some(kind) }) => Content::Control(kind),
-                // One of a later version, or none.
+                // The kind is from a later version, or is missing.
                 Ok(Control { kind: None }) => return Err(Unreadable::Kind(kind)),
                 Err(_) => return Err(Unreadable::Body),
             },

@@ -24,40 +24,40 @@ use crate::shard::Request;
 use crate::table::{Batch, Chunk};
 use crate::wire::{Action, Digest, Vni};
 
-/// Chunks that are asked for at once.
+/// The most chunks requested at once.
 const PULLS: usize = 8;
-/// Between two looks at which VNIs are wanted no more.
+/// The time between two sweeps for VNIs that no site wants any more.
 const SWEEP: std::time::Duration = std::time::Duration::from_secs(5);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum ExportState {
     /// No subscription.
     Off,
-    /// The dump is on its way, to be thrown away.
+    /// The dump is on its way, and will be dropped.
     Joining,
-    /// Sealed batches go out as they are.
+    /// Sealed batches go out directly.
     InSync,
     /// A batch was refused.
     Behind,
 }
 
-/// A VNI that another site wants, or wanted.
+/// A VNI that another site wants or wanted.
 #[derive(Debug)]
 pub(super) struct Export {
     pub(super) state: ExportState,
     /// The number of the latest delta.
     pub(super) sequence: u64,
-    /// What deltas up to there make up.
+    /// The digest of all deltas up to `sequence`.
     known: Digest,
     changed: Moment,
-    /// Changes that have not been sent yet, and are no part of all that.
+    /// Changes not sent yet, and not in `known`.
     pub(super) gathered: BytesMut,
-    /// Tails since the latest change, and whether the next is listed.
+    /// The number of tails since the latest change, and whether the next one is listed.
     tails: usize,
     is_listed: bool,
     is_pulling: bool,
     subscription: u32,
-    /// Sites that want it, and until when.
+    /// The sites that want it, and until when each does.
     wanted: SmallVec<[(SiteId, Moment); 2]>,
 }
 
@@ -65,15 +65,15 @@ pub(super) struct Export {
 #[derive(Debug)]
 pub(super) struct Exports {
     pub(super) vnis: AHashMap<Vni, Export>,
-    /// No VNI that is gone had a higher number: those that come begin above it.
+    /// The highest number of any dropped VNI: new VNIs begin above it.
     floor: u64,
-    /// VNIs that lack something, in the order in which they ask.
+    /// VNIs that are behind, in the order in which they request chunks.
     behind: VecDeque<Vni>,
     pulls: usize,
     pub(super) gathered: Gathered,
     tails: BTreeSet<(Moment, Vni)>,
     sweep_at: Moment,
-    /// Whether other sites may be told anything.
+    /// Whether changes may go to other sites.
     is_open: bool,
 }
 
@@ -91,46 +91,46 @@ impl Exports {
         }
     }
 
-    /// How a VNI is, and the number of its latest delta.
+    /// The state of a VNI, and the number of its latest delta.
     pub(super) fn state(&self, vni: Vni) -> (ExportState, u64) {
         self.vnis.get(&vni).map_or((ExportState::Off, self.floor), |it| (it.state, it.sequence))
     }
 
-    /// No VNI that is gone had a higher number.
+    /// The highest number of any dropped VNI.
     pub(super) fn floor(&self) -> u64 {
         self.floor
     }
 
-    /// VNIs that come begin above this number.
+    /// New VNIs begin above this number; opens the exports.
     pub(super) fn begin_above(&mut self, floor: u64) {
         self.floor = floor;
         self.is_open = true;
     }
 
-    /// All of them, in ascending order.
+    /// All VNIs, in ascending order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Vni, &Export)> {
         let mut all: Vec<_> = self.vnis.iter().map(|(vni, export)| (*vni, export)).collect();
         all.sort_unstable_by_key(|(vni, _)| *vni);
         all.into_iter()
     }
 
-    /// A VNI goes on as it was in another process. What the exporter lacks, it asks for.
+    /// Continues a VNI of another process. The exporter requests the changes that it lacks.
     pub(super) fn restore(&mut self, vni: Vni, export: Export) {
         self.vnis.insert(vni, export);
         self.behind.push_back(vni);
     }
 
-    /// Whether other sites may be told anything.
+    /// Whether changes may go to other sites.
     pub(super) fn is_open(&self) -> bool {
         self.is_open
     }
 
-    /// VNIs that other sites want.
+    /// The number of VNIs that other sites want.
     pub(super) fn len(&self) -> usize {
         self.vnis.len()
     }
 
-    /// VNIs that lack something.
+    /// The number of VNIs that are behind.
     pub(super) fn behind(&self) -> usize {
         self.behind.len() + self.pulls
     }
@@ -161,7 +161,7 @@ impl Link {
         }
     }
 
-    /// Subscribes to a VNI. A number is left out, so a site that was away sees a gap.
+    /// Subscribes to a VNI. Skips a number, so that a site that was away sees a gap.
     fn begin_export(&mut self, vni: Vni) {
         let Exports { vnis, is_open: true, .. } = &mut self.exports else { return };
         let Some(export) = vnis.get_mut(&vni) else { return };
@@ -175,7 +175,7 @@ impl Link {
         self.exports.behind.push_back(vni);
     }
 
-    /// The subscription can't go on: begin anew.
+    /// The subscription can't continue: begins a new one.
     pub(super) fn restart_export(&mut self, vni: Vni) {
         self.end_export(vni);
         self.begin_export(vni);
@@ -192,7 +192,7 @@ impl Link {
         self.request(Request::Leave { peer: EXPORTER, vni });
     }
 
-    /// Tells other sites what they want from now on, or nothing more.
+    /// Starts sending changes to other sites, or stops.
     pub(super) fn open_exports(&mut self, is_open: bool) {
         if std::mem::replace(&mut self.exports.is_open, is_open) == is_open {
             return;
@@ -206,7 +206,7 @@ impl Link {
         self.end_answers();
     }
 
-    /// A sealed batch.
+    /// Takes a sealed batch.
     pub(super) fn batch_for_export(&mut self, batch: &Arc<Batch>) {
         let vni = batch.vni;
         let is_full = self.uplink.is_full();
@@ -219,7 +219,7 @@ impl Link {
             return self.gather(vni, batch.bytes());
         }
         export.state = ExportState::Behind;
-        self.flush(vni); // no more will come to it
+        self.flush(vni); // its gathered changes will not grow any more
         if let Some(missed) = &mut self.frozen {
             return missed.push(vni);
         }
@@ -228,7 +228,7 @@ impl Link {
         self.request(Request::FellBehind { peer: EXPORTER, vni, from: Arc::clone(batch) });
     }
 
-    /// Asks for what is lacking, while the engine can take it.
+    /// Requests missing changes, while the engine can take them.
     pub(super) fn pull_exports(&mut self) {
         for _ in 0..self.exports.behind.len() {
             if self.exports.pulls >= PULLS {
@@ -238,7 +238,7 @@ impl Link {
             let has_room = self.uplink.has_room();
             let Exports { vnis, pulls, behind, .. } = &mut self.exports;
             let Some(export) = vnis.get_mut(&vni).filter(|it| !it.is_pulling) else { continue };
-            // A dump that is thrown away needs no room.
+            // A dump that will be dropped needs no room.
             match export.state {
                 ExportState::Joining => {}
                 ExportState::Behind if has_room => {}
@@ -261,7 +261,7 @@ impl Link {
         let Exports { vnis, pulls, .. } = &mut self.exports;
         let Some(export) = vnis.get_mut(&vni) else { return };
         if export.subscription != subscription || !std::mem::take(&mut export.is_pulling) {
-            return; // of an earlier subscription
+            return; // the answer belongs to an earlier subscription
         }
         *pulls -= 1;
         let frames = chunk.batch.as_ref().map(|batch| batch.bytes().clone());
@@ -319,7 +319,7 @@ impl Link {
         }
     }
 
-    /// Sends the tails that are due, and ends subscriptions that nobody wants.
+    /// Sends due tails, and ends subscriptions to VNIs that no site wants.
     pub(super) fn tick_exports(&mut self) {
         self.open_exports(!self.is_draining && self.twin.lets_speak(self.now));
         while let Some(&(then, vni)) = self.exports.tails.first()
@@ -344,7 +344,7 @@ impl Link {
         }
     }
 
-    /// As [`Link::list_tail`], but not at once again.
+    /// As [`Link::list_tail`], but never for the present moment.
     fn list_tail_after(&mut self, vni: Vni) {
         let soon = self.now + TAILS[0];
         let Exports { vnis, tails, .. } = &mut self.exports;
@@ -377,7 +377,7 @@ impl Link {
 }
 
 impl Export {
-    /// One that no site wants yet, with the numbers behind this one.
+    /// A VNI that no site wants yet, with numbers after `sequence`.
     fn new(sequence: u64) -> Self {
         Self {
             state: ExportState::Off,
@@ -393,7 +393,7 @@ impl Export {
         }
     }
 
-    /// In the portable form.
+    /// The VNI in the portable form.
     pub(super) fn form(&self, vni: Vni) -> LinkExport {
         LinkExport {
             vni: vni.0,
@@ -406,7 +406,7 @@ impl Export {
         }
     }
 
-    /// From the portable form: its cursor is in the table, and it asks for what came since.
+    /// A VNI from the portable form: its cursor is in the table, and it requests the changes since.
     pub(super) fn of(form: &LinkExport) -> Self {
         Self {
             state: ExportState::Behind,
@@ -428,7 +428,7 @@ impl Export {
     }
 }
 
-/// Brings a digest on by what frames of ours say. Returns how many they are.
+/// Adds the changes in our own frames to a digest. Returns their number.
 pub(super) fn learn(known: &mut Digest, vni: Vni, bytes: &[u8]) -> u64 {
     let mut count = 0;
     let result = frames::read(bytes, vni, |update| {

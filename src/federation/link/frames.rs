@@ -5,11 +5,11 @@ use bytes::Bytes;
 use crate::table::Announcement;
 use crate::wire::{Update, Vni, front_update, split};
 
-/// Frames that hold something else than UPDATEs of their VNI.
+/// Frames that hold anything but UPDATEs of their VNI.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Poisoned;
 
-/// Hands each UPDATE to `each`, in order; those before a poisoned frame too.
+/// Hands each UPDATE to `each`, in order; also the UPDATEs before a poisoned frame.
 pub(super) fn read(
     mut bytes: &[u8],
     vni: Vni,
@@ -27,7 +27,7 @@ pub(super) fn read(
     Ok(())
 }
 
-/// Cuts whole frames into pieces of at most so many bytes, or of one frame. What is no whole frame goes with
+/// Cuts whole frames into pieces of at most `most` bytes, or of one frame. An incomplete frame goes with
 /// the last piece.
 pub(super) fn pieces(mut frames: Bytes, most: usize) -> impl Iterator<Item = Bytes> {
     std::iter::from_fn(move || {

@@ -15,10 +15,10 @@ use crate::shard::Delivery;
 use crate::wire::Vni;
 
 const SITES: [&str; 4] = ["one", "two", "here", "not a name"];
-/// Requests that a byte of a message may make, at once or later: it may name a VNI in an interest, a request and a
-/// check.
+/// The most requests that a byte of a message may cause, at once or later: it may name a VNI in an interest, a request
+/// and a check.
 const PER_BYTE: usize = 16;
-/// Requests that a step may make beside those.
+/// The most requests that a step may cause besides.
 const PER_STEP: usize = 256;
 
 /// Feeds a link.
@@ -62,7 +62,7 @@ pub(crate) fn run(data: &[u8]) {
     }
 }
 
-/// A message from the front of some bytes.
+/// Makes a message of the first bytes.
 fn message(step: u8, bytes: &[u8]) -> (Bytes, &[u8]) {
     let (head, bytes) = bytes.split_at(bytes.len().min(6));
     let field = |at: usize| head.get(at).copied().unwrap_or(0);
@@ -79,7 +79,7 @@ fn message(step: u8, bytes: &[u8]) -> (Bytes, &[u8]) {
     (message.freeze(), rest)
 }
 
-/// Takes what a link asks for and sends. Returns how many requests it made.
+/// Takes a link's outputs and messages. Returns how many requests it made.
 fn drain(link: &mut Link) -> usize {
     let mut requests = 0;
     while let Some(output) = link.poll() {

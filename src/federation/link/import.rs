@@ -18,10 +18,10 @@ use crate::ids::Moment;
 use crate::ids::link::SiteId;
 use crate::wire::{Digest, Vni};
 
-/// How far a VNI of a site is.
+/// The state of a VNI of a site.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum ImportState {
-    /// Nothing is known of it.
+    /// Nothing is known of the VNI.
     Absent,
     /// A snapshot is needed or under way.
     Filling,
@@ -29,25 +29,25 @@ pub(super) enum ImportState {
     InSync,
 }
 
-/// One of the two peers that announce a site's routes of a VNI.
+/// One of the two peers that announce a site's routes in a VNI.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ImportPeer {
     /// Whether it may hold routes.
     pub(super) is_used: bool,
-    /// Whether it holds more than the latest snapshot: an attempt was poured over another.
+    /// Whether it holds more than the latest snapshot, because a snapshot was written over another.
     pub(super) is_dirty: bool,
-    /// The oldest process of the site that said any of it.
+    /// The oldest process of the site from which it holds routes.
     pub(super) epoch: u64,
-    /// What it holds, unless it is dirty.
+    /// The digest of its routes, unless it is dirty.
     pub(super) digest: Digest,
 }
 
-/// What a check has told of a VNI, and when it must have come.
+/// The number that a check told for a VNI, and by when its deltas must have come.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Confirm {
     pub(super) sequence: u64,
     pub(super) until: Moment,
-    /// Whether the site had warmed up when it was asked.
+    /// Whether the site had warmed up at the time of the check.
     pub(super) is_warm: bool,
 }
 
@@ -58,24 +58,24 @@ pub(super) struct Import {
     pub(super) epoch: u64,
     /// The number of the next delta.
     pub(super) next: u64,
-    /// Which of the two takes deltas.
+    /// Which of the two peers takes deltas.
     pub(super) main: usize,
     pub(super) pair: [ImportPeer; 2],
-    /// Deltas of one process that came while a snapshot was under way.
+    /// Deltas of one process that came during a snapshot.
     kept: VecDeque<(u64, Bytes)>,
     kept_bytes: usize,
     kept_epoch: u64,
-    /// When to ask for a snapshot.
+    /// When to request a snapshot.
     pub(super) need: Option<Moment>,
-    /// The request that is under way, and where its chunks go.
+    /// The request under way; its chunks go to `target`.
     pub(super) ask: Option<u64>,
     pub(super) target: usize,
     pub(super) confirm: Option<Confirm>,
-    /// Since when what an earlier process said is kept.
+    /// Since when routes of an earlier process are kept.
     pub(super) old_since: Option<Moment>,
-    /// It was kept for so long that it has been withdrawn.
+    /// Whether they were kept for too long and have been withdrawn.
     pub(super) is_forced: bool,
-    /// The peer that takes no deltas leaves when the owner says that it has come to this mark.
+    /// The mark after which the peer that takes no deltas leaves.
     pub(super) retires: Option<u64>,
 }
 
@@ -100,23 +100,23 @@ impl Import {
         }
     }
 
-    /// Knows nothing. The next snapshot goes to the peer that has had longer to leave.
+    /// Forgets all state. The next snapshot goes to the peer that has had longer to leave.
     pub(super) fn forget(&mut self) {
         *self = Self::new(self.other());
     }
 
-    /// How many routes of the site are here, whichever of the two holds them.
+    /// The number of the site's routes here, whichever of the two peers holds them.
     pub(super) fn routes(&self) -> u64 {
         let [one, other] = &self.pair;
         one.digest.routes.max(other.digest.routes)
     }
 
-    /// The half that takes no deltas.
+    /// The peer that takes no deltas.
     pub(super) fn other(&self) -> usize {
         1 - self.main
     }
 
-    /// Whether nothing is left of an earlier process, nor of a failed attempt.
+    /// Whether nothing is left of an earlier process or of a failed snapshot.
     pub(super) fn is_clean(&self) -> bool {
         !self.pair[self.other()].is_used && !self.pair[self.main].is_dirty
     }
@@ -125,7 +125,7 @@ impl Import {
 /// A VNI that clients here want.
 #[derive(Debug, Default)]
 struct Joined {
-    /// No client wants it any more, and it ends then.
+    /// When it ends, if no client wants it any more.
     grace: Option<Moment>,
     by_site: Vec<Option<Box<Import>>>,
 }
@@ -135,9 +135,9 @@ struct Joined {
 pub(super) struct Imports {
     vnis: AHashMap<Vni, Joined>,
     kept_bytes: usize,
-    /// What checks have told and has not come.
+    /// The confirmations that have not come yet, by their latest time.
     pub(super) confirms: BTreeSet<(Moment, SiteId, Vni)>,
-    /// VNIs of which something of an earlier process is kept.
+    /// VNIs with routes of an earlier process.
     pub(super) old: BTreeSet<(SiteId, Vni)>,
 }
 
@@ -147,12 +147,12 @@ impl Imports {
         Self { vnis: map(&hasher), kept_bytes: 0, confirms, old }
     }
 
-    /// Where it is noted when a VNI ends, if it is joined.
+    /// The end of a joined VNI, to read or set.
     pub(super) fn grace(&mut self, vni: Vni) -> Option<&mut Option<Moment>> {
         self.vnis.get_mut(&vni).map(|joined| &mut joined.grace)
     }
 
-    /// Joins a VNI; `false` when it is.
+    /// Joins a VNI; `false` when it is joined already.
     pub(super) fn join(&mut self, vni: Vni) -> bool {
         let is_new = !self.vnis.contains_key(&vni);
         self.vnis.entry(vni).or_default();
@@ -173,7 +173,7 @@ impl Imports {
         vnis
     }
 
-    /// How many there are.
+    /// The number of joined VNIs.
     pub(super) fn len(&self) -> usize {
         self.vnis.len()
     }
@@ -187,7 +187,7 @@ impl Imports {
         self.vnis.get_mut(&vni)?.by_site.get_mut(site.index())?.as_deref_mut()
     }
 
-    /// A VNI of a site, noted if need be. `None` when no client wants it.
+    /// A VNI of a site, created if needed. `None` when no client wants it.
     pub(super) fn made(&mut self, site: SiteId, vni: Vni) -> Option<&mut Import> {
         let by_site = &mut self.vnis.get_mut(&vni)?.by_site;
         if by_site.len() <= site.index() {
@@ -203,7 +203,7 @@ impl Imports {
         self.kept_bytes -= bytes;
     }
 
-    /// Drops the kept deltas of another process of the site.
+    /// Drops the kept deltas unless they are of this process of the site.
     fn begin_epoch(&mut self, site: SiteId, vni: Vni, epoch: u64) {
         let Some(import) = self.get_mut(site, vni) else { return };
         if std::mem::replace(&mut import.kept_epoch, epoch) != epoch {
@@ -211,14 +211,14 @@ impl Imports {
         }
     }
 
-    /// Keeps a delta. The oldest are dropped when there are too many.
+    /// Keeps a delta. Drops the oldest when there are too many.
     fn keep(&mut self, site: SiteId, vni: Vni, sequence: u64, frames: &[u8]) {
         let mut total = self.kept_bytes;
         let Some(import) = self.get_mut(site, vni) else { return };
         if import.kept.back().is_some_and(|(last, _)| *last >= sequence) {
             return;
         }
-        // A copy: what the engine lends may hold much more in memory.
+        // A copy: the engine's buffer may hold much more memory.
         import.kept.push_back((sequence, Bytes::copy_from_slice(frames)));
         import.kept_bytes += frames.len();
         total += frames.len();
@@ -231,7 +231,7 @@ impl Imports {
         self.kept_bytes = total;
     }
 
-    /// Takes out the kept deltas behind a number. `None` when those do not begin with the next one.
+    /// Takes out the kept deltas after a number. `None` when they do not begin with the next number.
     fn take_kept(
         &mut self,
         site: SiteId,
@@ -251,13 +251,13 @@ impl Imports {
 }
 
 impl Link {
-    /// Asks for a snapshot after a while.
+    /// Requests a snapshot after a while.
     pub(super) fn need(&mut self, site: SiteId, vni: Vni, after: Duration) {
         let Some(import) = self.imports.made(site, vni) else { return };
         let was_in_sync = import.state == ImportState::InSync;
         import.state = ImportState::Filling;
         import.confirm = None;
-        import.retires = None; // a snapshot may go to that one
+        import.retires = None; // a snapshot may go to that peer
         let then = self.now + after;
         let due = import.need.map_or(then, |other| other.min(then));
         let earlier = import.need.replace(due);
@@ -272,7 +272,7 @@ impl Link {
         self.asks_no_more(site, vni);
     }
 
-    /// A change of a VNI.
+    /// A change of a VNI has come.
     pub(super) fn got_delta(
         &mut self,
         site: SiteId,
@@ -293,7 +293,7 @@ impl Link {
         }
     }
 
-    /// Nothing has changed in a VNI for a while.
+    /// A tail has come: nothing has changed in a VNI for a while.
     pub(super) fn got_tail(
         &mut self,
         site: SiteId,
@@ -323,7 +323,7 @@ impl Link {
         }
     }
 
-    /// Whether what a site says of a VNI counts.
+    /// Whether a site's message about a VNI counts.
     fn takes_from(&mut self, site: SiteId, epoch: u64, vni: Vni) -> bool {
         if !self.imports.vnis.contains_key(&vni) || !self.is_epoch(site, epoch) {
             return false;
@@ -336,7 +336,7 @@ impl Link {
         true
     }
 
-    /// Applies a delta to a VNI that is in sync, if it is the next.
+    /// Applies a delta to a VNI in sync, if it is the next one.
     pub(super) fn apply(&mut self, site: SiteId, vni: Vni, sequence: u64, frames: &[u8]) {
         let Some(import) = self.imports.get_mut(site, vni) else { return };
         if sequence < import.next {
@@ -358,7 +358,7 @@ impl Link {
         self.confirmed(site, vni);
     }
 
-    /// A snapshot of a VNI is complete, as of a delta.
+    /// A snapshot of a VNI is complete, up to a delta.
     pub(super) fn complete(
         &mut self,
         site: SiteId,
@@ -387,18 +387,18 @@ impl Link {
         if import.state != ImportState::InSync {
             return;
         }
-        // What an earlier process said stays until this one's clients are back.
+        // Routes of an earlier process stay until this process's clients are back.
         if !holds_old || import.is_forced || (!is_warming && was_warm) {
             self.retire(site, vni);
         } else if !is_warming {
-            // It has warmed up meanwhile, and the check that came with that left this VNI out.
+            // The site has warmed up meanwhile, and the check made then left this VNI out.
             let now = self.now;
             self.sites[site].check_at(now, Scope::Some(vec![vni]));
         }
         self.tidy_import(site, vni);
     }
 
-    /// Notes when nothing old is left, and asks once more when an attempt was poured over another.
+    /// Notes when nothing old is left, and asks once more when a snapshot was written over another.
     pub(super) fn tidy_import(&mut self, site: SiteId, vni: Vni) {
         let Some(import) = self.imports.get_mut(site, vni) else { return };
         if import.is_clean() {

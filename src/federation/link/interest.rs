@@ -12,20 +12,20 @@ use crate::ids::Moment;
 use crate::ids::link::SiteId;
 use crate::wire::Vni;
 
-/// What clients here want, as other sites are told.
+/// The VNIs that clients here want, for other sites.
 #[derive(Debug, Default)]
 pub(super) struct OwnInterest {
-    /// Counts changes.
+    /// The number of changes so far.
     pub(super) generation: u64,
-    /// When to tell, if there is something new.
+    /// When to send it, if it has changed.
     pub(super) is_due: Option<Moment>,
     told_at: Moment,
-    /// VNIs that no client wants any more, and when they count no more.
+    /// VNIs that no client wants any more, and when each ends.
     grace: BTreeSet<(Moment, Vni)>,
 }
 
 impl Link {
-    /// The first client here subscribes to a VNI, or the last one does no more.
+    /// The first client here has subscribed to a VNI, or the last one has unsubscribed.
     pub(super) fn wanted(&mut self, vni: Vni, is_wanted: bool) {
         let grace = self.imports.grace(vni);
         if let Some(then) = grace.and_then(Option::take) {
@@ -49,7 +49,7 @@ impl Link {
         let (now, joined) = (self.now, super::settings::INTEREST_TRAVELS);
         for site in self.sites.all() {
             self.need(site, vni, joined);
-            // The engine may have carried the interest to some servers later than that.
+            // The engine may carry the interest to some servers later than that.
             for after in &super::settings::TAILS[1..3] {
                 self.sites[site].check_at(now + *after, Scope::Some(vec![vni]));
             }
@@ -61,7 +61,7 @@ impl Link {
         self.own.is_due.get_or_insert(self.now + INTEREST_GATHERS);
     }
 
-    /// Ends what no client has wanted for a while, and tells other sites what is wanted.
+    /// Ends VNIs that no client has wanted for a while, and sends the interest to other sites.
     pub(super) fn tick_interest(&mut self) {
         while let Some(&(then, vni)) = self.own.grace.first()
             && then <= self.now
@@ -89,7 +89,7 @@ impl Link {
         self.interest_changes();
     }
 
-    /// A site says what it wants.
+    /// A site has sent its interest.
     pub(super) fn got_interest(&mut self, site: SiteId, epoch: u64, interest: &Interest) {
         if !self.is_epoch(site, epoch) {
             return;

@@ -14,11 +14,11 @@ use crate::ids::Moment;
 use crate::ids::link::SiteId;
 use crate::wire::Vni;
 
-/// Between two questions for the interest of a site.
+/// The least time between two questions for the interest of a site.
 const ASKS_INTEREST: Duration = Duration::from_secs(1);
 
 impl Link {
-    /// Tells all sites that this one is there.
+    /// Sends a heartbeat to all sites.
     pub(super) fn tick_heartbeat(&mut self) {
         if self.now < self.heartbeat_at || !self.speaks() || !self.uplink.takes_control() {
             return;
@@ -38,9 +38,9 @@ impl Link {
         self.control_to(Address::All, Kind::Heartbeat(heartbeat));
     }
 
-    /// Whether a message of a site is of its present process, or of a later one, which is the present one from
-    /// now on. One of an earlier process counts when nothing has come of the later for a while: the clock of
-    /// that machine has been set back, or two processes had one name.
+    /// Whether a message is from the present process of a site, or from a later one, which becomes the present one.
+    /// A message from an earlier process counts while the site is not live: the clock of its machine has been set
+    /// back, or two processes had one name.
     pub(super) fn is_epoch(&mut self, site: SiteId, epoch: u64) -> bool {
         let now = self.now;
         let entry = &mut self.sites[site];
@@ -66,7 +66,7 @@ impl Link {
         true
     }
 
-    /// What an earlier process said stays until the clients of the present one are back.
+    /// Keeps the routes of an earlier process until the clients of the present one are back.
     fn keep_old(&mut self, site: SiteId, vni: Vni) {
         let now = self.now;
         let Some(import) = self.imports.get_mut(site, vni) else { return };
@@ -140,7 +140,7 @@ impl Link {
         }
     }
 
-    /// A site has more routes than it may have: nothing is taken from it for a while.
+    /// A site has more routes than it may have: takes nothing from it for a while.
     pub(super) fn bar(&mut self, site: SiteId) {
         let limit = self.settings.routes_per_site;
         let now = self.now;
@@ -157,14 +157,14 @@ impl Link {
         self.fall_silent(site);
     }
 
-    /// Nothing that is under way with a site will come.
+    /// Gives up all requests, checks and answers under way with a site.
     fn fall_silent(&mut self, site: SiteId) {
         self.forget_checks(site);
         self.fail_asks_of(site);
         self.end_answers_to(site);
     }
 
-    /// Notes which sites are silent, and withdraws the routes of those that have been for too long.
+    /// Notes which sites are silent, and withdraws the routes of sites that have been silent for too long.
     pub(super) fn tick_sites(&mut self) {
         let now = self.now;
         for site in self.sites.all() {
@@ -192,7 +192,7 @@ impl Link {
         }
     }
 
-    /// Withdraws what an earlier process of a site said and what has been kept for too long: a process that
+    /// Withdraws routes of a site's earlier process that have been kept for too long: a process that
     /// restarts again and again never warms up.
     pub(super) fn tick_imports(&mut self) {
         let most = 2 * self.settings.stale_time;

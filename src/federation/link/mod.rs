@@ -85,23 +85,23 @@ pub(crate) mod form {
     include!(concat!(env!("OUT_DIR"), "/metalbond.federation.rs"));
 }
 
-/// Between two looks at the clock.
+/// The time between two looks at the clock.
 const TICK: Duration = Duration::from_millis(100);
 
-/// What a link asks of the program around it.
+/// A request of a link to the program around it.
 #[derive(Debug)]
 pub(crate) enum Output {
     /// Send this to the owner of its VNI.
     Request(Request),
-    /// Receive what other sites say of a VNI, from now on.
+    /// Begin to receive other sites' messages about a VNI.
     Listen(Vni),
-    /// No more.
+    /// Receive them no longer.
     Ignore(Vni),
-    /// Something happened that an operator should know.
+    /// An event that an operator should know has happened.
     Event(LinkEvent),
 }
 
-/// What an operator should know.
+/// An event that an operator should know.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum LinkEvent {
     /// A site is there, for the first time or again.
@@ -116,19 +116,19 @@ pub(crate) enum LinkEvent {
     Gone { site: Arc<str> },
     /// A site has another process.
     Restarted { site: Arc<str> },
-    /// A VNI differed from what a site says although no message was lost.
+    /// A VNI differed from the site's although no message was lost.
     Mismatch { site: Arc<str>, vni: Vni },
     /// A message of a site could not be read.
     Poisoned { site: Arc<str>, vni: Option<Vni> },
-    /// The policy refuses a route of a site, or reports it: the first of this process of the site for this reason.
+    /// The policy refuses or reports a route of a site: the first one of this process of the site for this reason.
     Refused(Box<SiteRefusal>),
     /// Another process uses this site's name. The later of the two is silent.
     Twin { is_later: bool },
-    /// It does so no more.
+    /// The other process is gone.
     TwinGone,
 }
 
-/// What the policy says of a route of a site.
+/// The policy's judgement on a route of a site.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct SiteRefusal {
     pub(crate) site: Arc<str>,
@@ -143,19 +143,19 @@ pub(crate) struct SiteRefusal {
     pub(crate) why: String,
 }
 
-/// Where a message comes from, as the engine vouches for it.
+/// The source of a message, vouched for by the engine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum BusSource<'a> {
-    /// A site says something of a VNI.
+    /// A message of a site about a VNI.
     Vni(&'a str, Vni),
-    /// A site says something to all.
+    /// A message of a site to all sites.
     All(&'a str),
-    /// A site says something to this one.
+    /// A message of a site to this one.
     Site(&'a str),
 }
 
 impl<'a> BusSource<'a> {
-    /// The site.
+    /// The name of the site.
     pub(crate) fn site(self) -> &'a str {
         match self {
             Self::Vni(site, _) | Self::All(site) | Self::Site(site) => site,
@@ -163,7 +163,7 @@ impl<'a> BusSource<'a> {
     }
 }
 
-/// What has been told and taken in all.
+/// Numbers of messages and changes so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct LinkCounts {
     /// Changes of routes that were sent, as deltas.
@@ -186,21 +186,21 @@ pub(crate) struct Link {
     settings: LinkSettings,
     shard: ShardId,
     now: Moment,
-    /// Names this process among those of the site.
+    /// The number of this process among the site's processes.
     epoch: u64,
     /// The wall clock at moment 0, in microseconds.
     wall: u64,
     began: Moment,
-    /// Until when some of its clients may not be back.
+    /// Until when some clients of this site may not be back.
     warm_until: Moment,
     next_tick: Moment,
     is_connected: bool,
-    /// What sites are judged by; `None` before the first look.
+    /// The policy by which sites are judged; `None` before the first look.
     policy: Option<Arc<Policy>>,
-    /// Everything is about to leave for another process: nothing is asked of owners, and nothing taken in. VNIs
-    /// whose changes have been missed meanwhile.
+    /// Set during a handover to another process: nothing is requested of owners, and nothing taken in. Holds the
+    /// VNIs whose changes have been missed meanwhile.
     frozen: Option<Vec<Vni>>,
-    /// Nothing more is exported: the reflector is about to end.
+    /// Whether the reflector is about to end: then nothing more is exported.
     is_draining: bool,
     heartbeats: u64,
     heartbeat_at: Moment,
@@ -259,7 +259,7 @@ impl Link {
         }
     }
 
-    /// Takes in what an owner of VNIs says, if it is for the link.
+    /// Takes in a delivery of an owner of VNIs, if it is for the link.
     pub(crate) fn delivered(&mut self, now: Moment, delivery: &Delivery) {
         self.now = now;
         match delivery {
@@ -290,7 +290,7 @@ impl Link {
         }
     }
 
-    /// Takes in a message that the engine has brought.
+    /// Takes in a message from the engine.
     pub(crate) fn received(&mut self, now: Moment, source: BusSource<'_>, payload: Bytes) {
         self.now = now;
         if self.frozen.is_some() {
@@ -329,7 +329,7 @@ impl Link {
         }
     }
 
-    /// The engine can be reached, for the first time or again.
+    /// The engine is reachable, for the first time or again.
     pub(crate) fn connected(&mut self, now: Moment) {
         self.now = now;
         self.is_connected = true;
@@ -338,7 +338,7 @@ impl Link {
         self.check_everything();
     }
 
-    /// The engine can't be reached. Messages that it had been given may be lost.
+    /// The engine is unreachable. Messages handed to it may be lost.
     pub(crate) fn disconnected(&mut self, now: Moment) {
         self.now = now;
         self.is_connected = false;
@@ -351,20 +351,20 @@ impl Link {
         self.check_everything();
     }
 
-    /// The reflector is about to end, and sessions with it: withdraw nothing at other sites.
+    /// The reflector and its sessions are about to end: makes other sites withdraw nothing.
     pub(crate) fn drain(&mut self, now: Moment) {
         self.now = now;
         // Another process has the sessions: they do not end.
         if self.frozen.is_some() || std::mem::replace(&mut self.is_draining, true) {
             return;
         }
-        // Before sessions end: else their withdrawals would go ahead of the word that nothing is withdrawn.
+        // Exports end before sessions do: else withdrawals would go out before the word that none are meant.
         self.open_exports(false);
         self.heartbeat_at = now;
         self.tick();
     }
 
-    /// It is not: go on.
+    /// The reflector does not end: resumes.
     pub(crate) fn undrain(&mut self, now: Moment) {
         self.now = now;
         self.is_draining = false;
@@ -372,7 +372,7 @@ impl Link {
         self.tick();
     }
 
-    /// Until when it may be left alone although something comes: so much comes that it is better taken together.
+    /// Until when it may be left alone although messages come: so many come that they are better taken together.
     #[cfg(feature = "federation")]
     pub(crate) fn rests_until(&mut self, now: Moment) -> Option<Moment> {
         self.rate.rests_until(now)
@@ -394,7 +394,7 @@ impl Link {
         self.gathered_until().map_or(self.next_tick, |then| then.min(self.next_tick))
     }
 
-    /// What it asks for next, in order.
+    /// The next output, in order.
     pub(crate) fn poll(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
@@ -407,7 +407,7 @@ impl Link {
         message
     }
 
-    /// Whether something waits for the engine.
+    /// Whether messages wait for the engine.
     #[cfg(feature = "federation")]
     pub(crate) fn has_messages(&self) -> bool {
         self.uplink.waiting().0 > 0
@@ -425,7 +425,7 @@ impl Link {
         self.tick_answers();
     }
 
-    /// Whether other sites may hear of this one.
+    /// Whether messages may go to other sites.
     fn speaks(&self) -> bool {
         self.is_connected && self.twin.lets_speak(self.now)
     }
@@ -443,7 +443,7 @@ impl Link {
         self.wall.wrapping_add(self.now.0)
     }
 
-    /// A message of this process.
+    /// A message of this process, in bytes.
     fn envelope(&self, content: Content) -> Bytes {
         Envelope { epoch: self.epoch, sent: self.wall_clock(), content }.encode()
     }
@@ -473,7 +473,7 @@ impl Link {
     }
 }
 
-/// A map that is empty, with the process's hash.
+/// An empty map with the process's hasher.
 fn map<K, V>(hasher: &RandomState) -> AHashMap<K, V> {
     AHashMap::with_hasher(hasher.clone())
 }

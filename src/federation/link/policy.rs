@@ -11,7 +11,7 @@ use crate::table::Origin;
 use crate::wire::Vni;
 
 impl Link {
-    /// Other sites are judged by this policy from now on. Cost: nothing when it is the one before; else a request
+    /// Judges other sites by this policy from now on. Cost: nothing if it is the same as before; else a request
     /// for each VNI of each site.
     pub(crate) fn judge_by(&mut self, policy: &Arc<Policy>) {
         if self.policy.as_ref().is_some_and(|it| it.generation() == policy.generation()) {
@@ -30,14 +30,14 @@ impl Link {
         }
     }
 
-    /// A peer of the link as owners know it.
+    /// A peer of the link, in the form for owners.
     pub(super) fn origin(&self, peer: PeerId) -> Origin {
         let rights = SiteId::of_importer(peer).map(|site| self.rights_of(site)).unwrap_or_default();
         Origin { peer, shard: self.shard, is_server: true, rights, selection: Selection::default() }
     }
 
-    /// Reports what the policy says of a route of a site, once for each process of it and reason: so a site that is
-    /// refused without end hides nothing that is refused of another.
+    /// Reports the policy's judgement on a route of a site, once for each process of the site and reason: so endless
+    /// refusals of one site do not hide those of another.
     pub(super) fn refused(&mut self, peer: PeerId, vni: Vni, refusal: &Refusal, example: &Example) {
         let (Some(site), Some(policy)) = (SiteId::of_importer(peer), self.policy.clone()) else {
             return;

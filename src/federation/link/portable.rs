@@ -17,7 +17,7 @@ use crate::portable::form::{self, LinkExport, LinkHalf, LinkImport, LinkSite};
 use crate::wire::{Digest, Vni};
 
 impl Link {
-    /// Takes in nothing more, and asks nothing more of owners, but goes on sending what they have sealed.
+    /// Takes in nothing more, and requests nothing more of owners, but still sends what they have sealed.
     pub(crate) fn freeze(&mut self, now: Moment) {
         self.now = now;
         if self.frozen.is_none() {
@@ -27,7 +27,7 @@ impl Link {
         }
     }
 
-    /// Goes on. What came meanwhile is asked for.
+    /// Resumes. Requests the changes that were missed meanwhile.
     pub(crate) fn thaw(&mut self, now: Moment) {
         self.now = now;
         let Some(missed) = self.frozen.take() else { return };
@@ -38,7 +38,7 @@ impl Link {
         self.check_everything();
     }
 
-    /// What another process must know. The link is frozen, and all that owners have sealed has come.
+    /// The state for another process. The link must be frozen, and all sealed batches must have come.
     pub(crate) fn export(&self) -> Vec<Kind> {
         let sites = self.sites.iter().map(|site| LinkSite {
             name: site.name.to_string(),
@@ -77,7 +77,7 @@ impl Link {
         pieces
     }
 
-    /// Goes on from what an earlier process of this site has left. Only before anything else.
+    /// Takes over the state of an earlier process of this site. Call it before anything else.
     pub(crate) fn restore(&mut self, pieces: &[Kind]) {
         for piece in pieces {
             match piece {
@@ -143,7 +143,7 @@ impl Link {
         };
         if self.imports.join(vni) {
             self.outputs.push_back(Output::Listen(vni));
-            // The owner of the VNI says so if a client wants it still.
+            // If a client still wants the VNI, its owner says so.
             self.wanted(vni, false);
         }
         let now = self.now;

@@ -3,83 +3,83 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a link goes by. Times but [`LinkSettings::stale_time`] are parts of the protocol: all sites must use
+/// The settings of a link. All times except [`LinkSettings::stale_time`] are part of the protocol: all sites must use
 /// the same.
 #[derive(Clone, Debug)]
 pub(crate) struct LinkSettings {
     /// The name of this site.
     pub(crate) site: Arc<str>,
-    /// For how long the routes of a site that is silent are kept.
+    /// How long the routes of a silent site are kept.
     pub(crate) stale_time: Duration,
-    /// Routes that one site may have here.
+    /// The most routes that one site may have here.
     pub(crate) routes_per_site: u64,
-    /// For how long this process counts as one whose clients are not all back.
+    /// How long this process counts as warming: some of its clients may not be back.
     pub(crate) warming: Duration,
     /// Batches and messages in 10 ms above which changes are gathered.
     pub(crate) gathers_above: u32,
-    /// For how long this process listens for another one of its name before it speaks.
+    /// How long this process listens for another one of its name before it speaks.
     pub(crate) listening: Duration,
 }
 
-/// A site is stale when nothing has come from it for so long.
+/// A site without a message for this time is stale.
 pub(super) const SILENT: Duration = Duration::from_secs(3);
-/// Between two heartbeats.
+/// The time between two heartbeats.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(1);
-/// Between two [`Interest`](super::form::Interest)s of which nothing has changed.
+/// The time between two unchanged [`Interest`](super::form::Interest)s.
 pub(super) const INTEREST: Duration = Duration::from_secs(20);
-/// A change of interest is gathered for so long.
+/// How long changes of interest are gathered.
 pub(super) const INTEREST_GATHERS: Duration = Duration::from_millis(20);
-/// For how long an interest counts.
+/// How long an interest counts.
 pub(super) const INTEREST_COUNTS: Duration = Duration::from_secs(70);
-/// For how long a VNI that no client wants any more stays wanted.
+/// How long a VNI stays wanted after its last client.
 pub(super) const GRACE: Duration = Duration::from_secs(60);
 /// How long the engine may take to carry an interest to all servers.
 pub(super) const INTEREST_TRAVELS: Duration = Duration::from_millis(100);
-/// A tail follows so long after the last change, if none came since.
+/// When tails follow the last change, if no other change comes.
 pub(super) const TAILS: [Duration; 4] = [
     Duration::from_millis(200),
     Duration::from_secs(1),
     Duration::from_secs(5),
     Duration::from_secs(30),
 ];
-/// And then one each.
+/// The time between further tails.
 pub(super) const TAIL_REPEATS: Duration = Duration::from_secs(300);
-/// An answer of which nothing comes for so long is given up by the site that asked.
+/// The asker gives up an answer after this time without a part of it.
 pub(super) const ANSWER_SILENT: Duration = Duration::from_secs(3);
-/// An answer for which no credit comes for so long ends.
+/// An answer without credit for this time ends.
 pub(super) const CREDIT_SILENT: Duration = Duration::from_secs(10);
-/// An answer that has waited for its turn for so long ends.
+/// An answer that has waited for its turn for this time ends.
 pub(super) const ANSWER_WAITS: Duration = Duration::from_secs(60);
-/// Notes, and credits that repeat, come so often.
+/// The time between notes, and between repeated credits.
 pub(super) const REPEATS: Duration = Duration::from_secs(1);
-/// A check is repeated after so long without an answer.
+/// A check without an answer is repeated after this time.
 pub(super) const CHECK_REPEATS: Duration = Duration::from_secs(2);
-/// Checks that wait for their VNIs to be in sync are forgotten after so long.
+/// Received checks whose VNIs are not in sync are forgotten after this time.
 pub(super) const CHECK_WAITS: Duration = Duration::from_secs(10);
-/// What a check has told must have come after so long.
+/// How long deltas that a check told of may take to come.
 pub(super) const CONFIRMS: Duration = Duration::from_secs(1);
-/// After poisoned frames the VNI is asked for after so long.
+/// How long after poisoned frames the VNI is requested again.
 pub(super) const POISON: Duration = Duration::from_secs(10);
 
-/// Chunks of an answer that may be under way without credit.
+/// The most chunks of an answer that may be under way without credit.
 pub(super) const WINDOW: usize = 16;
-/// VNIs of one answer of which chunks are asked at once.
+/// The most VNIs of one answer whose chunks are requested at once.
 pub(super) const VNIS_AT_ONCE: usize = 32;
-/// Answers that are under way at once.
+/// The most answers under way at once.
 pub(super) const ANSWERS_AT_ONCE: usize = 4;
-/// VNIs that one request or check names.
+/// The most VNIs that one request or check names.
 pub(super) const VNIS_PER_MESSAGE: usize = 20_000;
-/// VNIs that one site may want here, and that its requests may name at once.
+/// The most VNIs that one site may want here, and that its requests may name at once.
 pub(super) const VNIS_PER_SITE: usize = 65_536;
-/// Bytes of deltas of one VNI of one site that are kept while a snapshot of it is under way.
+/// The most bytes of deltas that are kept of one VNI of one site during a snapshot.
 pub(super) const KEPT: usize = 1 << 20;
-/// And of all VNIs of all sites.
+/// The same of all VNIs of all sites.
 pub(super) const KEPT_IN_ALL: usize = 64 << 20;
-/// Sites that are known at once.
+/// The most sites known at once.
 pub(super) const SITES: usize = 1024;
 
 impl LinkSettings {
-    /// For a site of this name.
+    /// The default settings of a site with this name.
     pub(crate) fn new(site: &str) -> Self {
         Self {
             site: site.into(),

@@ -10,19 +10,19 @@ use crate::ids::link::SiteId;
 use crate::ids::{Moment, is_site_name};
 use crate::wire::Vni;
 
-/// How a site is.
+/// The presence of a site.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum SitePresence {
-    /// Its name is known, and no heartbeat has come.
+    /// Its name is known, but no heartbeat has come.
     Unheard,
     Live,
     /// Silent, draining, or above its limit: its routes are kept for a while.
     Stale,
-    /// It was stale for too long: none of its routes is here.
+    /// It was stale for too long: its routes are withdrawn.
     Gone,
 }
 
-/// What a check is about.
+/// The VNIs of a check.
 #[derive(Clone, Debug)]
 pub(super) enum Scope {
     All,
@@ -34,54 +34,54 @@ pub(super) enum Scope {
 pub(super) struct Site {
     pub(super) name: Arc<str>,
     pub(super) state: SitePresence,
-    /// Names its process; 0 before the first message.
+    /// The epoch of its process; 0 before the first message.
     pub(super) epoch: u64,
-    /// When anything of this process came last.
+    /// When the last message of this process came.
     pub(super) heard: Moment,
     /// Since when it is stale.
     pub(super) stale_since: Moment,
     /// The number of its latest heartbeat.
     pub(super) heartbeat: u64,
-    /// The latest process of it that has said that it is not warming any more.
+    /// The epoch of its latest process that has ended its warming.
     pub(super) warm: u64,
     pub(super) is_draining: bool,
-    /// A bit for each reason for which a refusal of this process of it has been reported.
+    /// A bit for each reason for which a refusal of its present process has been reported.
     pub(super) told: u16,
-    /// Routes came above its limit: nothing is taken from it before this moment.
+    /// It had more routes than its limit: nothing is taken from it before this moment.
     pub(super) barred_until: Option<Moment>,
-    /// Of its interest: the process and the generation.
+    /// The process and the generation of its latest interest.
     pub(super) interest: (u64, u64),
-    /// When its interest was asked for.
+    /// When its interest was last asked for.
     pub(super) interest_asked: Moment,
-    /// Checks that are to be made.
+    /// The checks to be made.
     pub(super) checks: BTreeMap<Moment, Scope>,
-    /// VNIs of which a snapshot is needed, each with the moment to ask for it.
+    /// VNIs whose snapshot is needed, each with the moment to request it.
     pub(super) needs: BTreeSet<(Moment, Vni)>,
-    /// VNIs that it wants.
+    /// The number of VNIs that it wants.
     pub(super) wants: usize,
-    /// Routes of it here.
+    /// The number of its routes here.
     pub(super) routes: u64,
-    /// What it says of itself.
+    /// The agent in its heartbeats.
     pub(super) agent: Box<str>,
     pub(super) vnis: u64,
     pub(super) uptime: u64,
-    /// Between the sender's clock and ours, in microseconds, for the latest change.
+    /// The delay of the latest change by the sender's clock and ours, in microseconds.
     pub(super) lag: i64,
     pub(super) counts: SiteCounts,
 }
 
-/// What has happened with a site.
+/// Counts of events of a site.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct SiteCounts {
     /// Changes of routes that were taken in, as deltas and as snapshots.
     pub(crate) changes: u64,
     /// Snapshots of a VNI that are complete.
     pub(crate) snapshots: u64,
-    /// Snapshots that came to nothing.
+    /// Snapshots that failed.
     pub(crate) failed: u64,
-    /// Messages of a VNI that were lost.
+    /// Gaps in the messages of a VNI.
     pub(crate) gaps: u64,
-    /// Digests that differed although nothing was lost.
+    /// Digests that differed although no message was lost.
     pub(crate) mismatches: u64,
     /// Messages that could not be read.
     pub(crate) poisoned: u64,
@@ -121,14 +121,14 @@ impl Site {
         self.warm != self.epoch
     }
 
-    /// Whether it answers.
+    /// Whether it answers requests.
     pub(super) fn answers(&self) -> bool {
         self.state == SitePresence::Live && !self.is_draining && self.barred_until.is_none()
     }
 
-    /// Wants a check, of some VNIs or of all that are in sync then.
+    /// Schedules a check, of some VNIs or of all that are in sync by then.
     pub(super) fn check_at(&mut self, then: Moment, scope: Scope) {
-        // Those of about the same moment are one.
+        // Checks of about the same moment are merged.
         let then = Moment(then.0 / 50_000 * 50_000);
         match (self.checks.get_mut(&then), scope) {
             (Some(Scope::All), _) => {}
@@ -152,12 +152,12 @@ impl Sites {
         Self { list: Vec::new(), by_name: AHashMap::with_hasher(hasher) }
     }
 
-    /// The number of a name, if it is known.
+    /// The number of a site, if its name is known.
     pub(super) fn find(&self, name: &str) -> Option<SiteId> {
         self.by_name.get(name).copied()
     }
 
-    /// The number of a name. `None` when there are too many, or it is no name of a site.
+    /// The number of a site; a new one for a new name. `None` when there are too many, or the name is invalid.
     pub(super) fn named(&mut self, name: &str) -> Option<SiteId> {
         if let Some(site) = self.find(name) {
             return Some(site);

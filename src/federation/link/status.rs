@@ -7,29 +7,29 @@ use super::sites::{SiteCounts, SitePresence};
 use super::{Link, LinkCounts, import};
 use crate::ids::link::SiteId;
 
-/// What operators see of another site.
+/// The status of another site, for operators.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct SiteStatus {
     pub(crate) site: Arc<str>,
     pub(crate) state: SitePresence,
     pub(crate) is_warming: bool,
     pub(crate) is_draining: bool,
-    /// It has more routes than it may have here.
+    /// Whether it has more routes than it may have here.
     pub(crate) is_above_limit: bool,
-    /// Since anything of it was heard; `None` before that.
+    /// The time since its last message; `None` before the first.
     pub(crate) heard: Option<Duration>,
-    /// Routes of it here.
+    /// The number of its routes here.
     pub(crate) routes: u64,
-    /// VNIs that clients here want, and how many of them are as the site has them.
+    /// The number of VNIs that clients here want, as far as they are in sync with the site.
     pub(crate) vnis_in_sync: u64,
-    /// How old its latest change was when it came, by both clocks, in seconds.
+    /// The age of its latest change at its arrival, by both clocks, in seconds.
     pub(crate) lag: f64,
     pub(crate) agent: Box<str>,
     pub(crate) uptime: Duration,
     pub(crate) counts: SiteCounts,
 }
 
-/// What operators see of a link.
+/// The status of a link, for operators.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct LinkStatus {
     /// The name of this site.
@@ -37,25 +37,25 @@ pub(crate) struct LinkStatus {
     pub(crate) epoch: u64,
     pub(crate) is_connected: bool,
     pub(crate) is_draining: bool,
-    /// Another process uses the name of this site; `Some(true)` when this one came later and is silent.
+    /// `None` unless another process uses the name of this site; `Some(true)` when this one came later and is silent.
     pub(crate) twin: Option<bool>,
-    /// VNIs that clients here want.
+    /// The number of VNIs that clients here want.
     pub(crate) vnis_wanted: u64,
-    /// VNIs that other sites want, and those of them that wait for the engine.
+    /// The numbers of VNIs that other sites want, and of those that wait for the engine.
     pub(crate) vnis_exported: u64,
     pub(crate) vnis_behind: u64,
-    /// VNIs of which a snapshot is on its way here, and answers that go out.
+    /// The numbers of VNIs whose snapshot is on its way here, and of answers under way.
     pub(crate) snapshots_awaited: u64,
     pub(crate) answers: u64,
-    /// Messages and bytes that wait for the engine.
+    /// The numbers of messages and bytes that wait for the engine.
     pub(crate) queued: (usize, usize),
     pub(crate) counts: LinkCounts,
-    /// By number.
+    /// The other sites, by number.
     pub(crate) sites: Vec<SiteStatus>,
 }
 
 impl Link {
-    /// What operators see. Cost: a look at every VNI of every site.
+    /// The status for operators. Cost: a look at every VNI of every site.
     pub(crate) fn status(&self) -> LinkStatus {
         let joined = self.imports.joined();
         let in_sync = |site| {
@@ -102,24 +102,24 @@ impl Link {
         Arc::clone(&self.settings.site)
     }
 
-    /// Whether the engine can be reached.
+    /// Whether the engine is reachable.
     #[cfg(feature = "federation")]
     pub(crate) fn is_connected(&self) -> bool {
         self.is_connected
     }
 
-    /// What it has asked for and has not been taken.
+    /// The number of outputs not taken yet.
     #[cfg(feature = "federation")]
     pub(crate) fn outputs(&self) -> usize {
         self.outputs.len()
     }
 
-    /// The VNIs of which it wants to hear.
+    /// The VNIs to which it listens.
     pub(crate) fn listens(&self) -> Vec<crate::wire::Vni> {
         self.imports.joined()
     }
 
-    /// The names of sites by their numbers, but for the first so many.
+    /// The names of sites by their numbers, without the first `known`.
     #[cfg(feature = "federation")]
     pub(crate) fn names_from(&self, known: usize) -> Vec<Arc<str>> {
         self.sites.iter().skip(known).map(|site| Arc::clone(&site.name)).collect()

@@ -6,18 +6,18 @@ use super::settings::SILENT;
 use super::{Link, LinkEvent};
 use crate::ids::Moment;
 
-/// Heartbeats that prove a twin: one may be the last of an earlier process.
+/// How many heartbeats prove a twin: one may be the last of an earlier process.
 const PROOF: u32 = 2;
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Twin {
-    /// Nothing is said before this moment.
+    /// Nothing is sent before this moment.
     listens_until: Moment,
     epoch: u64,
     heartbeats: u32,
     heard: Moment,
-    /// Whether this process is the later of the two.
+    /// Whether this process is the later one of the two.
     is_later: bool,
 }
 
@@ -26,33 +26,33 @@ impl Twin {
         Self { listens_until, epoch: 0, heartbeats: 0, heard: Moment(0), is_later: false }
     }
 
-    /// An earlier process of this line has listened.
+    /// An earlier process of this line has already listened.
     pub(super) fn listens_no_more(&mut self) {
         self.listens_until = Moment(0);
     }
 
-    /// Whether there is one.
+    /// Whether there is a twin.
     pub(super) fn is_there(&self) -> bool {
         self.heartbeats >= PROOF
     }
 
-    /// Whether this process may say something: it is alone, or the earlier of the two.
+    /// Whether this process may send: it is alone, or the earlier one of the two.
     pub(super) fn lets_speak(&self, now: Moment) -> bool {
         now >= self.listens_until && !(self.is_there() && self.is_later)
     }
 
-    /// Whether there is one, and this process is the later of the two.
+    /// Whether there is a twin, and this process is the later one.
     pub(super) fn is_later(&self) -> bool {
         self.is_there() && self.is_later
     }
 }
 
 impl Link {
-    /// A message with this site's own name that another process has sent.
+    /// Another process has sent a message under this site's own name.
     pub(super) fn heard_own_name(&mut self, envelope: &Envelope) {
         let Content::Control(Kind::Heartbeat(_)) = &envelope.content else { return };
         if envelope.epoch == self.epoch {
-            return; // our own, which the engine should not bring back
+            return; // our own message, which the engine should not bring back
         }
         let twin = &mut self.twin;
         if twin.epoch != envelope.epoch {
@@ -60,7 +60,7 @@ impl Link {
         }
         twin.heard = self.now;
         twin.heartbeats += 1;
-        // While it listens, a process hears whoever was here before.
+        // A process that still listens hears only processes that were here before.
         twin.is_later = self.epoch > envelope.epoch || self.heartbeats == 0;
         if twin.heartbeats == PROOF {
             let is_later = twin.is_later;

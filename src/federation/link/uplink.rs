@@ -8,13 +8,13 @@ use bytes::Bytes;
 
 use crate::wire::Vni;
 
-/// Data that waits, at most.
+/// The most data that waits, in bytes and messages.
 const BYTES: usize = 1 << 20;
 const MESSAGES: usize = 1024;
-/// Control messages for which there is room beyond that.
+/// Room for further control messages.
 const RESERVE: usize = 256;
 
-/// Who is to get a message.
+/// The recipients of a message.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Address {
     /// Every site that wants a VNI.
@@ -40,12 +40,12 @@ pub(super) struct Uplink {
 }
 
 impl Uplink {
-    /// Whether data is to be refused.
+    /// Whether data must be refused.
     pub(super) fn is_full(&self) -> bool {
         self.bytes >= BYTES || self.queue.len() >= MESSAGES
     }
 
-    /// Whether it is worth asking a table for more.
+    /// Whether a table should be asked for more.
     pub(super) fn has_room(&self) -> bool {
         self.bytes < BYTES / 2 && self.queue.len() < MESSAGES / 2
     }
@@ -66,7 +66,7 @@ impl Uplink {
         Some(outgoing)
     }
 
-    /// Messages and bytes that wait.
+    /// The numbers of waiting messages and bytes.
     pub(super) fn waiting(&self) -> (usize, usize) {
         (self.queue.len(), self.bytes)
     }

@@ -2,7 +2,7 @@
 
 use crate::wire::Vni;
 
-/// The differences of VNIs in any order.
+/// The differences between VNIs, which may come in any order.
 pub(super) fn steps(vnis: impl IntoIterator<Item = Vni>) -> Vec<u32> {
     let mut vnis: Vec<u32> = vnis.into_iter().map(|vni| vni.0).collect();
     vnis.sort_unstable();
@@ -13,7 +13,7 @@ pub(super) fn steps(vnis: impl IntoIterator<Item = Vni>) -> Vec<u32> {
     vnis
 }
 
-/// The VNIs of differences. Ends where they would go beyond the highest VNI.
+/// The VNIs that differences stand for. Ends where they would exceed the highest VNI.
 pub(super) fn from_steps(steps: &[u32]) -> impl Iterator<Item = Vni> + '_ {
     let mut last = Some(0u32);
     steps.iter().map_while(move |step| {
