@@ -14,17 +14,17 @@ const HELLO_TIME: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Liveness {
     deadline: Moment,
-    /// Half as long as a [`Duration`], of which there is one for each peer.
+    /// The hold time. It takes half the room of a [`Duration`], and each peer has one.
     hold_micros: u64,
 }
 
 impl Liveness {
-    /// The other side's HELLO is awaited from now on.
+    /// Awaits the other side's HELLO from now on.
     pub(crate) fn new(now: Moment) -> Self {
         Self::of(now + HELLO_TIME, HELLO_TIME)
     }
 
-    /// The other side must be heard by a deadline, and so often from then on.
+    /// The other side must be heard by `deadline`, and then within each `hold`.
     pub(super) fn of(deadline: Moment, hold: Duration) -> Self {
         Self { deadline, hold_micros: micros(hold) }
     }
@@ -46,7 +46,7 @@ impl Liveness {
         self.deadline = self.deadline.max(now + self.hold());
     }
 
-    /// How often KEEPALIVEs go; meaningless before the HELLO.
+    /// The time between KEEPALIVEs; meaningless before the HELLO.
     pub(crate) fn interval(&self) -> Duration {
         self.hold() * 2 / 5
     }
@@ -56,12 +56,12 @@ impl Liveness {
         Duration::from_micros(self.hold_micros)
     }
 
-    /// When it will have been silent for too long.
+    /// When the other side will have been silent for too long.
     pub(crate) fn deadline(&self) -> Moment {
         self.deadline
     }
 
-    /// Whether it has been.
+    /// Whether the other side has been silent for too long.
     pub(crate) fn is_overdue(&self, now: Moment) -> bool {
         now >= self.deadline
     }

@@ -17,16 +17,16 @@ use crate::wire::{
 /// The times a session keeps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
-    /// The interval that our HELLO has at most, in seconds; the lower of both sides' holds.
+    /// The longest interval in our HELLO, in seconds; the lower of both sides' intervals holds.
     pub(crate) keepalive: u32,
 }
 
-/// What a peer said of itself.
+/// The facts that a peer has said about itself.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct About {
     pub(crate) is_server: bool,
     pub(crate) capabilities: Capabilities,
-    /// Whether it knows any extension: nothing of an extension is sent to one that does not.
+    /// Whether it knows any extension: a peer that knows none is sent nothing of an extension.
     pub(crate) extended: bool,
     pub(crate) agent: Box<str>,
     pub(crate) node: Box<str>,
@@ -41,12 +41,12 @@ impl About {
     }
 }
 
-/// What a message means to the rest of the shard.
+/// The meaning of a message for the rest of the shard.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum SessionEvent {
     /// Answer with our HELLO.
     Hello,
-    /// Answer with a KEEPALIVE; `established` with the first.
+    /// Answer with a KEEPALIVE; `established` with the first KEEPALIVE.
     Keepalive {
         established: bool,
     },
@@ -54,9 +54,9 @@ pub(crate) enum SessionEvent {
     Unsubscribe(Vni),
     Update(Update),
     Report(Report),
-    /// It says nothing: this is nobody's fault.
+    /// The message means nothing, which is no fault.
     Nothing,
-    /// It has no effect, and should have had one.
+    /// The message has no effect, but should have had one.
     Skipped(Skipped),
 }
 
@@ -68,9 +68,9 @@ pub(crate) struct Session {
     /// The interval in the peer's HELLO, in seconds.
     wish: u32,
     peer: About,
-    /// What its certificate proves, if the connection came over TLS.
+    /// The facts of the TLS connection; `None` without TLS.
     tls: Option<Arc<TlsPeer>>,
-    /// Whether it has said that it ends the session.
+    /// Whether the peer has said that it ends the session.
     goodbye: bool,
 }
 
@@ -92,7 +92,7 @@ impl Session {
         self
     }
 
-    /// One that goes on.
+    /// A session that goes on from another place.
     pub(super) fn of(handshake: Handshake, liveness: Liveness, wish: u32, peer: About) -> Self {
         Self { handshake, liveness, wish, peer, tls: None, goodbye: false }
     }
@@ -128,12 +128,12 @@ impl Session {
         &self.peer
     }
 
-    /// What is known of the connection, if it came over TLS.
+    /// The facts of the TLS connection; `None` without TLS.
     pub(crate) fn tls(&self) -> Option<&TlsPeer> {
         self.tls.as_deref()
     }
 
-    /// What the peer has proven of itself, if anything.
+    /// The identity that the peer has proven, if any.
     pub(crate) fn identity(&self) -> Option<&Identity> {
         self.tls().map(|tls| &tls.identity)
     }
@@ -143,7 +143,7 @@ impl Session {
         self.goodbye
     }
 
-    /// Whether UPDATEs are taken; then this counts as hearing from the peer.
+    /// Whether UPDATEs are accepted; if so, the peer counts as heard.
     #[inline]
     pub(crate) fn hears_updates(&mut self, now: Moment) -> bool {
         let is_established = self.is_established();
@@ -156,7 +156,7 @@ impl Session {
     /// Takes one frame.
     ///
     /// # Errors
-    /// Why the session must end.
+    /// The reason to end the session.
     pub(crate) fn receive(
         &mut self,
         now: Moment,
@@ -172,7 +172,7 @@ impl Session {
         self.receive_other(now, timing, frame)
     }
 
-    /// [`Self::receive`] of anything but an UPDATE in an established session.
+    /// [`Self::receive`] for everything but an UPDATE in an established session.
     fn receive_other(
         &mut self,
         now: Moment,
@@ -208,7 +208,7 @@ impl Session {
             }
             Message::Keepalive => Ok(SessionEvent::Keepalive { established }),
             Message::Subscribe(vni) => Ok(SessionEvent::Subscribe(vni)),
-            // The reference sends one when Unsubscribe() is called while it connects.
+            // The reference client sends one when Unsubscribe() is called while it connects.
             Message::Unsubscribe(_) if !self.is_established() => Ok(SessionEvent::Nothing),
             Message::Unsubscribe(vni) => Ok(SessionEvent::Unsubscribe(vni)),
             Message::Update(update) => Ok(SessionEvent::Update(update)),
@@ -217,7 +217,7 @@ impl Session {
                 Ok(SessionEvent::Nothing)
             }
             Message::Report(report) => Ok(SessionEvent::Report(report)),
-            Message::EndOfTable(_) => Ok(SessionEvent::Nothing), // seen to above
+            Message::EndOfTable(_) => Ok(SessionEvent::Nothing), // handled above
         }
     }
 
@@ -226,7 +226,7 @@ impl Session {
         self.liveness.interval()
     }
 
-    /// The peer is not being read, so its silence means nothing: it has the whole time again.
+    /// The peer is not being read, so its silence means nothing: it has the whole hold time again.
     pub(crate) fn excuse(&mut self, now: Moment) {
         self.liveness.excuse(now);
     }
@@ -234,7 +234,7 @@ impl Session {
     /// Whether the peer has been silent for too long.
     ///
     /// # Errors
-    /// Why the session must end.
+    /// The reason to end the session.
     pub(crate) fn check(&self, now: Moment) -> Result<(), CloseReason> {
         match self.liveness.is_overdue(now) {
             false => Ok(()),

@@ -39,54 +39,54 @@ use super::tcp_info::TcpInfo;
 use crate::ids::Moment;
 use crate::wire::MAX_FRAME;
 
-/// Bytes that a peer may have unread as far as is known, before it gets more only slowly.
+/// Bytes that a peer may have left unread, by what is known, before it gets more only slowly.
 const UNREAD: u64 = 32 * 1024;
-/// Further steps: up to so many bytes unread, one segment so often.
+/// Further steps: while fewer bytes than this may be unread, one segment in each such time.
 const SLOWER: [(u64, Duration); 3] = [
     (40 * 1024, Duration::from_millis(160)),
     (48 * 1024, Duration::from_millis(500)),
     (UNREAD_MAX, Duration::from_secs(1)),
 ];
-/// Where nothing has been proven since the window grew, and it is not much smaller either: a whole
-/// segment so often, which is 3.4 KB/s. A peer that stops reading then for 6 s survives.
+/// The time between whole segments while nothing has been proven since the window grew, and the window is not much
+/// smaller: 3.4 KB/s. A peer that stops reading then for 6 s survives.
 const GROWING: Duration = Duration::from_millis(400);
 const DIP_FRESH: u64 = 12 * 1024;
-/// From here on single messages go, one in a second.
+/// From this many bytes on, single messages go, one in a second.
 const UNREAD_MAX: u64 = 54 * 1024;
-/// For so long; then ever more rarely, so that even years of them are no read full of bytes.
+/// The number of such messages; then they go ever more rarely, so that even those of years do not fill one read.
 const PROBED: u32 = 60;
-/// Bytes after which to look again.
+/// The number of bytes after which to look again.
 const ROUND: u64 = 4 * 1024;
-/// Segments on their way at once. A receiver that gets more than ten in a round trip lets its buffer
+/// The number of segments on their way at once. A receiver that gets more than ten in a round trip lets its buffer
 /// grow, after which its window proves nothing for a while.
 const FLIGHT: u64 = 9;
 /// The most bytes in a segment.
 const SEGMENT_MAX: usize = 1400;
 /// Bytes on their way while the window grows, or while nothing is proven.
 const ON_THE_WAY: u64 = 4 * 1024;
-/// A peer that is taken to read at a pace by the clock, but has shown nothing of it, gets a fraction.
+/// A peer that is assumed to read at the pace by the clock, without any proof of that, gets this fraction of it.
 const TRIAL_SLOWER: u64 = 4;
-/// From this round trip on a probe has several messages: there are few of them in a second.
+/// From this round trip on a probe has several messages, because only few probes fit into a second.
 const FAR: Duration = Duration::from_millis(10);
-/// Bytes of a long message: whole segments are that much shorter than the longest.
+/// The length of a long message: whole segments may be shorter than the longest by this much.
 const MESSAGE: u64 = 64;
-/// How soon to look again whether a peer has read; grows while it has not.
+/// How soon to look again whether a peer has read; the time grows while it has not.
 const LOOK_MIN: Duration = Duration::from_millis(1);
 const LOOK_MAX: Duration = Duration::from_millis(20);
-/// After so long without room one message finds out whether the peer has read; the next waits twice
+/// After this time without room one message finds out whether the peer has read; the next one waits twice
 /// as long, until segments go.
 const PROBE_AFTER: Duration = Duration::from_millis(4);
 const PROBES: u32 = 5;
-/// Windows seen while the pace is by the clock: so much below the largest of late, the pace is
-/// divided by [`SLOWED`], for a peer whose buffer fills must be taken for one that does not read.
+/// For a pace by the clock: if the window is smaller than the largest recent one by this much, the pace is
+/// divided by [`SLOWED`], because a peer whose buffer fills must be assumed not to read.
 const DIP: u64 = 16 * 1024;
 const SLOWED: u64 = 16;
 const OF_LATE: Duration = Duration::from_secs(10);
 
-/// What may be sent now.
+/// What the caller may send now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Allowance {
-    /// One record, as long as this says.
+    /// One record of this length.
     Send(Cut),
     /// Nothing before this moment.
     WaitUntil(Moment),
@@ -128,7 +128,7 @@ impl NoEvidence {
 pub(crate) struct Limits {
     /// The pace by the clock, in bytes per second.
     pub(crate) pace: u64,
-    /// After so long without proof that it reads, a peer is taken to read at that pace.
+    /// A peer without proof that it reads is assumed to read at that pace after this time.
     pub(crate) trial: Duration,
 }
 
@@ -145,30 +145,30 @@ pub(crate) struct Pacer {
     evidence: Evidence,
     echo: Echo,
     timed: Timed,
-    /// Why the pace is by the clock, if it is.
+    /// The reason why the pace is by the clock, if it is.
     unproven: Option<NoEvidence>,
     is_by_the_clock: bool,
-    /// The largest segment, zero before the first look; how long the first whole one was.
+    /// The largest segment, zero before the first look; the length of the first whole segment.
     mss: usize,
     whole: Option<usize>,
-    /// How long the last segment was, if the receiver was to measure it.
+    /// The length of the last segment, if the receiver was to measure it.
     last: Option<usize>,
-    /// Bytes sent since the last look, and those not acknowledged then.
+    /// Bytes sent since the last look, and bytes that were not acknowledged at that look.
     looked: u64,
     unacked: u64,
-    /// Whether the last that was acknowledged has made the window grow.
+    /// Whether the last acknowledged bytes have made the window grow.
     coaxes: bool,
-    /// When the peer was last proven to have read, or had room, and how much had been sent then.
+    /// When the peer was last proven to have read, or had room, and the bytes that had been sent in all by then.
     taken: Moment,
     sent_then: u64,
-    /// How often something was sent since, and when it was last.
+    /// How many probes were sent since, and when the last one was.
     probes: u32,
     probed: Moment,
-    /// Whether its buffer is full, or so much was sent without effect that it must be.
+    /// Whether its buffer is full, or must be because so many bytes were sent without effect.
     is_full: bool,
-    /// Looks at a window of 0 in a row, and what was acknowledged at the first.
+    /// The number of looks in a row at a window of 0, and the acknowledged bytes at the first of them.
     zeros: (u32, u64),
-    /// The largest windows of late, and when the second one began.
+    /// The largest windows of the time before the present one and of the present one, and when this began.
     peaks: (u64, u64, Moment),
     next: Moment,
 }
@@ -199,7 +199,7 @@ impl Pacer {
         }
     }
 
-    /// What may be sent at `now`. Asks `look` only when it must.
+    /// What the caller may send at `now`. Asks `look` only when it must.
     pub(crate) fn allow(
         &mut self,
         now: Moment,
@@ -261,7 +261,7 @@ impl Pacer {
         if self.has_room() { self.send(now) } else { self.send_slowly(now, unacked, window) }
     }
 
-    /// Notes what was sent, control messages included.
+    /// Notes sent bytes, control messages included.
     pub(crate) fn sent(&mut self, bytes: usize) {
         let length = bytes as u64;
         self.looked += length;
@@ -283,17 +283,17 @@ impl Pacer {
         self.evidence.sent_in_all()
     }
 
-    /// Why the pace is by the clock because the window is no evidence, if it is.
+    /// The reason why the window is no evidence, so that the pace is by the clock; `None` if it is evidence.
     pub(crate) fn unproven(&self) -> Option<NoEvidence> {
         self.unproven
     }
 
-    /// Since when it is proven that the peer reads nothing; `None` if it is not.
+    /// The time since which the peer has read nothing, if that is proven.
     pub(crate) fn stuck_since(&self) -> Option<Moment> {
         (self.unproven.is_none() && self.is_full).then_some(self.taken)
     }
 
-    /// Why a look at the window proves nothing and never will.
+    /// The reason why looks at the window prove nothing and never will.
     fn doubt(&mut self, tcp_info: Option<TcpInfo>) -> Option<NoEvidence> {
         let Some((tcp_info, window)) =
             tcp_info.and_then(|tcp_info| Some((tcp_info, tcp_info.window?)))
@@ -340,7 +340,7 @@ impl Pacer {
         is_settled && self.evidence.unread() + segment <= UNREAD && !self.is_far_ahead()
     }
 
-    /// Whether enough is on its way.
+    /// Whether enough bytes are on their way.
     fn is_far_ahead(&self) -> bool {
         self.unacked + self.looked >= FLIGHT * self.segment() as u64
     }
@@ -357,7 +357,7 @@ impl Pacer {
         Allowance::Send(self.cut())
     }
 
-    /// What makes a window grow that still grows; else what finds out whether it does.
+    /// A record that makes a growing window grow; otherwise one that finds out whether the window grows.
     fn cut(&self) -> Cut {
         if self.coaxes {
             return Cut::Coax;
@@ -365,7 +365,7 @@ impl Pacer {
         Cut::Segment { whole: self.whole, last: self.last, max: SEGMENT_MAX.min(self.mss) }
     }
 
-    /// When more may be unread than goes at full speed.
+    /// The allowance when more bytes may be unread than go at full speed.
     fn send_slowly(&mut self, now: Moment, unacked: u64, window: u64) -> Allowance {
         let stalled = now.since(self.taken);
         let dip = self.evidence.largest_window().saturating_sub(window);
@@ -420,7 +420,7 @@ impl Pacer {
         }
     }
 
-    /// Whether a window is much smaller than it was of late.
+    /// Whether a window is much smaller than the largest recent one.
     fn dips(&mut self, now: Moment, window: u64) -> bool {
         let (before, present, began) = &mut self.peaks;
         if now.since(*began) >= OF_LATE {

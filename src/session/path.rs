@@ -13,36 +13,36 @@ use std::time::Duration;
 use super::TcpInfo;
 use crate::ids::Moment;
 
-/// A write of so many bytes fills a packet that a black hole swallows.
+/// A write of this many bytes fills a packet that a black hole swallows.
 const LARGE: usize = 1000;
-/// For how long nothing must have been acknowledged: retransmissions have failed several times.
+/// How long no byte must have been acknowledged: by then retransmissions have failed several times.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How much later than the write something must have been heard from the peer.
+/// How much later than the write the peer must have been heard.
 const AFTER: Duration = Duration::from_secs(1);
 
-/// What is known of the path to one peer.
+/// The state of the path to one peer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum Path {
-    /// Nothing large was written yet.
+    /// No large write was made yet.
     #[default]
     Untried,
-    /// Behind so many bytes something large was written, at this moment.
+    /// Behind this many bytes a large write was made, at this moment.
     Tried { behind: u64, at: Moment },
-    /// Nothing of it is acknowledged, though it should be.
+    /// No byte of it is acknowledged, though it should be.
     Swallows { behind: u64, at: Moment },
     /// Large packets get through.
     Passes,
 }
 
 impl Path {
-    /// So many bytes have been written in all, the last `length` of them at once.
+    /// Notes a write: `total` bytes have been written so far, the last `length` of them at once.
     pub(crate) fn written(&mut self, now: Moment, total: u64, length: usize) {
         if *self == Self::Untried && length >= LARGE {
             *self = Self::Tried { behind: total.saturating_sub(length as u64), at: now };
         }
     }
 
-    /// Whether the kernel should be asked, for [`Self::look`].
+    /// Whether the caller should ask the kernel and call [`Self::look`].
     pub(crate) fn is_open(&self) -> bool {
         matches!(self, Self::Tried { .. } | Self::Swallows { .. })
     }
@@ -52,7 +52,7 @@ impl Path {
         matches!(self, Self::Swallows { .. })
     }
 
-    /// What the kernel says, and how long ago it received anything from the peer, if that counts. `true`
+    /// Takes the kernel's state, and the time since it last received anything from the peer, if that counts. `true`
     /// when it has just become clear that large packets are swallowed.
     pub(crate) fn look(
         &mut self,
@@ -68,7 +68,7 @@ impl Path {
             return false;
         }
         let waited = now.since(at);
-        // A peer that reads nothing has no room; that is another matter.
+        // A peer that reads nothing has no room; that is not the path's fault.
         let has_room = tcp_info.window.is_none_or(|window| window >= tcp_info.mss);
         let is_heard = heard.is_none_or(|heard| heard + AFTER <= waited);
         let is_swallowed = waited >= PATIENCE && tcp_info.unacked > 0 && has_room && is_heard;
@@ -120,7 +120,7 @@ mod tests {
         assert!(look(&mut path, 15, &tcp_info(60, 64_000), 0));
         assert!(!look(&mut path, 16, &tcp_info(60, 64_000), 0), "said once");
         assert!(path.swallows());
-        // The path was mended.
+        // The path works again.
         assert!(!look(&mut path, 17, &tcp_info(1508, 64_000), 0));
         assert_eq!(path, Path::Passes);
     }

@@ -16,39 +16,39 @@ use std::time::Duration;
 use crate::ids::Moment;
 use crate::wire::HEADER_LEN;
 
-/// Bytes for which the socket of a peer that is held wakes: more than a KEEPALIVE.
+/// The number of bytes for which a held peer's socket wakes the thread: more than a KEEPALIVE.
 pub(crate) const LOW_WATER: usize = HEADER_LEN + 1;
 
 /// Expected KEEPALIVEs in a row that make a peer regular.
 const REGULAR: u8 = 3;
-/// Peers are held and let go at multiples of this, in microseconds: so often the thread wakes for them.
+/// Peers are held and released at multiples of this, in microseconds, so the thread wakes for them only so often.
 const GRID: u64 = 32_768;
-/// For how long a peer is held at least before, and after, its KEEPALIVE is expected.
+/// The least time for which a peer is held before, and after, its KEEPALIVE is expected.
 const MARGIN: Duration = Duration::from_micros(GRID);
-/// How far off a KEEPALIVE may come: twice the margin, read by a thread that has much to do.
+/// By how much a KEEPALIVE may be early or late: twice the margin, read by a thread that has much to do.
 const TOLERANCE: Duration = Duration::from_micros(2 * GRID + 100_000);
 
-/// From when until when a peer is held.
+/// The start and the end of a hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Hold {
     pub(crate) from: Moment,
     pub(crate) until: Moment,
 }
 
-/// What is known of one peer's rhythm.
+/// The known rhythm of one peer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Quiet {
     /// When the next KEEPALIVE should come.
     expected: Moment,
     regular: u8,
-    /// Whether it is so regular that it is to be held then.
+    /// Whether it is so regular that it is held for the next KEEPALIVE.
     holds: bool,
-    /// What is read now has waited for the end of a hold.
+    /// Whether the bytes read now have waited for the end of a hold.
     has_waited: bool,
 }
 
 impl Quiet {
-    /// The peer has sent something else.
+    /// The peer has sent another message.
     pub(crate) fn disturb(&mut self) {
         (self.regular, self.holds) = (0, false);
     }
@@ -58,19 +58,19 @@ impl Quiet {
         self.holds = false;
     }
 
-    /// A hold ends: what the peer has sent is about to be read ...
+    /// A hold ends: the driver is about to read the bytes that the peer has sent ...
     pub(crate) fn end_hold(&mut self) {
         (self.holds, self.has_waited) = (false, true);
     }
 
-    /// ... and has been, if there was anything.
+    /// ... and has read them, if there were any.
     pub(crate) fn fetched(&mut self) {
         self.has_waited = false;
     }
 
-    /// A KEEPALIVE was read; when to hold the peer for its next.
+    /// Notes that a KEEPALIVE was read. Returns when to hold the peer for its next one.
     pub(crate) fn keepalive(&mut self, now: Moment, interval: Duration) -> Option<Hold> {
-        // One that has waited came at some time before now, and most likely when it was expected.
+        // A KEEPALIVE that has waited came before now, and most likely when it was expected.
         let came = if self.has_waited { self.expected } else { now };
         let (early, late) = (self.expected.since(came), came.since(self.expected));
         let is_regular = early.max(late) <= TOLERANCE;
@@ -80,7 +80,7 @@ impl Quiet {
         self.hold()
     }
 
-    /// When the peer is to be held for its next KEEPALIVE, or since when it is.
+    /// The present hold, or the one for the peer's next KEEPALIVE.
     pub(crate) fn hold(&self) -> Option<Hold> {
         let from = self.expected.0.saturating_sub(GRID) / GRID * GRID;
         let until = (self.expected + MARGIN).0.next_multiple_of(GRID);
@@ -94,7 +94,7 @@ mod tests {
 
     const INTERVAL: Duration = Duration::from_secs(5);
 
-    /// KEEPALIVEs at these times in milliseconds; from when until when each time the peer is held.
+    /// The holds after KEEPALIVEs at these times, in milliseconds.
     fn holds(times: &[u64]) -> Vec<Option<(u64, u64)>> {
         let mut quiet = Quiet::default();
         let hold = |ms: &u64| quiet.keepalive(Moment(ms * 1000), INTERVAL);

@@ -4,23 +4,23 @@ use thiserror::Error;
 
 use crate::wire::{Flaw, MessageType, WireError};
 
-/// A well-framed message without effect: what RFC 7606 does with a BGP UPDATE that can't be understood.
-/// It costs what that message would have said, and not everything that its sender says.
+/// A well-framed message without effect, like a BGP UPDATE that can't be understood in RFC 7606.
+/// Its content is lost, but not everything else that its sender says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub(crate) enum Skipped {
     /// Its payload can't be understood.
     #[error("{0:?}: {1}")]
     Invalid(MessageType, WireError),
-    /// The other side is not one to send such a message.
+    /// The other side must not send such a message.
     #[error("{0:?} is not for this side")]
     Unexpected(MessageType),
-    /// No packet can be sent to the next hop, and such announcements are not to be reflected.
+    /// No packet can be sent to the next hop, and the configuration skips such announcements.
     #[error("Update: {0}")]
     NextHop(Flaw),
 }
 
 impl Skipped {
-    /// What [`Skipped::name`] can be, besides [`WireError::SKIPS`].
+    /// The name of [`Skipped::Unexpected`].
     pub(crate) const UNEXPECTED: &'static str = "unexpected";
 
     /// A short, stable name, fit for a metric's label.

@@ -8,31 +8,31 @@
 
 /// The most bytes in a segment that is too short to be measured.
 pub(super) const PART: usize = 512;
-/// A segment of so many bytes makes a window grow that is less than there is room for.
+/// A segment of this length makes a window grow that is smaller than the room in the buffer.
 pub(super) const COAX: usize = 128;
 
-/// How long the next record is to be.
+/// The length of the next record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Cut {
     /// One message.
     One,
-    /// As few messages as have [`COAX`] bytes.
+    /// As few messages as reach [`COAX`] bytes.
     Coax,
-    /// As many messages as have at most so many bytes; one at least.
+    /// As many messages as fit into this number of bytes; at least one.
     Most(usize),
     /// As many messages as fit into a segment.
     Segment {
-        /// How long the first one was that was whole.
+        /// The length of the first whole segment.
         whole: Option<usize>,
-        /// How long the last one was, if it was to be measured.
+        /// The length of the last segment, if it was to be measured.
         last: Option<usize>,
-        /// The most bytes that fit.
+        /// The largest number of bytes that fit.
         max: usize,
     },
 }
 
 impl Cut {
-    /// The length of the record, given where the waiting messages end. Looks at no more of them
+    /// The length of the record, given the ends of the waiting messages. Looks at no more of them
     /// than it needs. 0 if there are none.
     pub(crate) fn choose(self, ends: impl Iterator<Item = usize>) -> usize {
         match self {
@@ -53,7 +53,7 @@ impl Cut {
                 let limit = whole.unwrap_or(max).min(max);
                 let found = longest(ends, limit);
                 if whole.is_none() && !found.is_cut {
-                    found.part // there may be more in a moment
+                    found.part // more may come in a moment
                 } else if whole != Some(found.length) && last == Some(found.length) {
                     found.before
                 } else {
@@ -67,7 +67,7 @@ impl Cut {
 /// Where a record may end.
 #[derive(Default)]
 struct Found {
-    /// The last end within the limit, or the first one; the one before; and the last within [`PART`].
+    /// The last end within the limit, or the first end; the end before it; and the last end within [`PART`].
     length: usize,
     before: usize,
     part: usize,

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use crate::ids::Moment;
 
-/// So many in a row are proof.
+/// This many quick acknowledgements in a row are proof.
 const ENOUGH: u32 = 24;
-/// How much longer than the shortest round trip an acknowledgement at once may take. Timers that are to
-/// wait for 40 ms wait for 30 at least.
+/// By how much an acknowledgement at once may exceed the shortest round trip. A timer for
+/// 40 ms waits for 30 at least.
 const AT_ONCE: Duration = Duration::from_millis(25);
-/// How long to wait after one that took longer, before it is tried anew; grows while nothing is proven.
+/// How long to wait after a slow acknowledgement before the next try; grows while nothing is proven.
 const RETRY_MIN: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 
@@ -24,14 +24,14 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 pub(super) struct Echo {
     /// When the message was sent that is not acknowledged yet.
     pub(super) sent: Option<Moment>,
-    /// How many in a row were acknowledged at once.
+    /// The number of messages in a row that were acknowledged at once.
     pub(super) quick: u32,
-    /// When to begin anew, and how long to wait the next time.
+    /// When to try again, and how long to wait the next time.
     pub(super) retry: Moment,
     pub(super) wait: Duration,
 }
 
-/// What to do next.
+/// The next step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Next {
     /// Send one message.
@@ -40,7 +40,7 @@ pub(super) enum Next {
     Wait,
     /// Everything has been read.
     Proof,
-    /// Nothing.
+    /// Do nothing.
     Nothing,
 }
 
@@ -49,12 +49,12 @@ impl Echo {
         Self { sent: None, quick: 0, retry: now, wait: RETRY_MIN }
     }
 
-    /// Something else was sent or proven: what was begun is void.
+    /// Begins anew, because other bytes were sent or reading was proven.
     pub(super) fn reset(&mut self, now: Moment) {
         *self = Self::new(now);
     }
 
-    /// Given what is not acknowledged and the shortest round trip.
+    /// The next step, given the unacknowledged bytes and the shortest round trip.
     pub(super) fn next(&mut self, now: Moment, unacked: u64, round_trip: Duration) -> Next {
         if let Some(sent) = self.sent {
             let took = now.since(sent);
@@ -86,7 +86,7 @@ mod tests {
 
     const ROUND_TRIP: Duration = Duration::from_millis(1);
 
-    /// Sends as it is told; each is acknowledged after so many milliseconds. How many until it is proven.
+    /// Sends whenever it may; message `n` is acknowledged after `took(n)` milliseconds. Returns how many make a proof.
     fn until_proof(took: impl Fn(u32) -> u64) -> Option<u32> {
         let (mut echo, mut now, mut sent) = (Echo::new(Moment(0)), Moment(0), 0);
         let mut acknowledged = now;

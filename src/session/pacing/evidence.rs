@@ -19,37 +19,37 @@ use std::collections::VecDeque;
 use super::cut::COAX;
 use crate::session::TcpInfo;
 
-/// A window that so many bytes have not made larger has no more room to grow into.
+/// A window that this many bytes have not made larger has no more room to grow into.
 const SETTLED: u64 = 3 * 1024;
-/// If more may be unread when the window settles, it has more room once that is read.
+/// If more bytes than this may be unread when the window settles, it has more room once they are read.
 const CROWDED: u64 = 12 * 1024;
-/// What the edge may move beyond what is expected, besides the window's unit.
+/// By how much the edge may exceed the expected one, besides the window's unit.
 const SLACK: u64 = 512;
-/// A window that was settled may grow by this much besides its unit: the largest was not seen at the
+/// A settled window may grow by this much besides its unit: its largest value was not seen at the
 /// moment when everything had been read.
 const CREEP: u64 = 2 * 1024;
-/// Under memory pressure the window is a few segments, read or not: below this share of a window
-/// that was larger than [`LARGE`] nothing is proven.
+/// Under memory pressure the window is a few segments, read or not: if a window that was larger than [`LARGE`]
+/// falls below this fraction, it proves nothing.
 const PRESSED: u64 = 8;
 const LARGE: u64 = 48 * 1024;
-/// The window has shrunk for good if it stays so much below the largest, so often in a row.
+/// The window has shrunk for good if it stays below the largest by this much, and this often in a row.
 const SHRUNK: u64 = 8 * 1024;
 const SHRUNK_TIMES: u32 = 3;
 
 /// A segment that is not acknowledged yet.
 #[derive(Debug)]
 pub(super) struct Segment {
-    /// Where it ends in all that was sent.
+    /// The number of bytes sent up to its end.
     pub(super) end: u64,
     pub(super) length: u64,
 }
 
-/// What a look says.
+/// The result of a look.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Seen {
     /// Bytes that are not acknowledged.
     pub(super) unacked: u64,
-    /// Whether something more is, and made the window larger than ever.
+    /// Whether further bytes are acknowledged, and whether they made the window larger than ever.
     pub(super) has_moved: bool,
     pub(super) grew: bool,
     /// Whether the edge proves that the peer has read.
@@ -60,7 +60,7 @@ pub(super) struct Seen {
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct WindowSample {
     pub(super) edge: u64,
-    /// Bytes acknowledged of what was sent.
+    /// The number of sent bytes that are acknowledged.
     pub(super) acked: u64,
     /// Of these, bytes in segments shorter than the window's unit.
     pub(super) short: u64,
@@ -69,32 +69,32 @@ pub(super) struct WindowSample {
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
-    /// Upper bound of what the peer has not read.
+    /// An upper bound of the bytes that the peer has not read.
     pub(super) unread: u64,
-    /// Bytes sent in all, those in segments shorter than the unit, and what is not acknowledged.
+    /// Bytes sent in all; bytes sent in segments shorter than the unit; and the segments that are not acknowledged.
     pub(super) sent: u64,
     pub(super) short: u64,
     pub(super) flight: VecDeque<Segment>,
-    /// What the kernel has counted as acknowledged before the first byte that was sent here.
+    /// The bytes that the kernel had counted as acknowledged before the first byte was sent here.
     pub(super) offset: Option<u64>,
     pub(super) last: WindowSample,
-    /// See the module's documentation, and the last look before it began.
+    /// The surplus (see the module's documentation), and the last look before it began.
     pub(super) surplus: u64,
     pub(super) begin: WindowSample,
-    /// The largest window; whether it was seen while next to nothing was unread; the largest since
-    /// something was proven last; and how often in a row that was much less.
+    /// The largest window; by how much it has crept up; whether it was seen while next to nothing was unread; the
+    /// largest since the last proof; and how often in a row that was much smaller.
     pub(super) full: u64,
     pub(super) crept: u64,
     pub(super) is_sure: bool,
     pub(super) recent: u64,
     pub(super) shrunk: u32,
-    /// Bytes that came in segments which can make the window grow, since it grew last.
+    /// Bytes of segments that can make the window grow, since it last grew.
     pub(super) tested: u64,
     pub(super) is_settled: bool,
     pub(super) is_fresh: bool,
-    /// Whether much may have been unread when it settled.
+    /// Whether much may have been unread when the window settled.
     pub(super) is_crowded: bool,
-    /// Bytes in segments shorter than the unit that are known to be read.
+    /// Bytes in segments shorter than the unit that have certainly been read.
     pub(super) short_read: u64,
     pub(super) unit: u64,
 }
@@ -117,7 +117,7 @@ impl Evidence {
         self.is_fresh
     }
 
-    /// Whether the window has stopped to grow.
+    /// Whether the window has stopped growing.
     pub(super) fn is_settled(&self) -> bool {
         self.is_settled
     }
@@ -133,7 +133,7 @@ impl Evidence {
         }
     }
 
-    /// Everything that was sent has been read.
+    /// Notes that everything that was sent has been read.
     pub(super) fn all_is_read(&mut self) {
         self.unread = 0;
         (self.surplus, self.short_read) = (0, self.short);
@@ -162,7 +162,7 @@ impl Evidence {
                 // There was no more room, so the peer has read since the last look.
                 self.unread = self.unread.min(self.sent - self.last.acked);
             }
-            // The first is that of a peer which has been sent nothing.
+            // The first look is at a peer to which nothing has been sent.
             (self.full, self.is_sure) = (window, is_first);
             (self.is_settled, self.is_fresh, self.tested, self.crept) = (false, true, 0, 0);
         } else if !self.is_settled && self.tested >= SETTLED {
@@ -176,8 +176,8 @@ impl Evidence {
         Seen { unacked, has_moved, grew: larger > 0 && !is_first, is_proof }
     }
 
-    /// Forgets the segments that have been acknowledged. Returns how far they move the edge of a
-    /// peer that reads nothing, at most, and the bytes of the short ones.
+    /// Forgets the segments that have been acknowledged. Returns by how much they can move the edge of a
+    /// peer that reads nothing, and the bytes of the short ones.
     fn acknowledged(&mut self, acked: u64) -> (u64, u64) {
         let (mut expected, mut short) = (0, 0);
         while let Some(segment) = self.flight.pop_front_if(|segment| segment.end <= acked) {
@@ -220,7 +220,7 @@ impl Evidence {
         is_proof
     }
 
-    /// Something has been read, so the window was, for a moment, as large as it gets.
+    /// After a proof: the window was, for a moment, as large as it gets. Checks whether it has shrunk for good.
     fn note_shrinking(&mut self) {
         if self.recent + SHRUNK >= self.full {
             self.shrunk = 0;

@@ -143,7 +143,7 @@ impl Evidence {
         };
         let (last, begin) = (look(evidence.last)?, look(evidence.begin)?);
         let flight = evidence.flight_ends.iter().zip(&evidence.flight_lengths);
-        // What is computed of these while the connection lives must not run below zero.
+        // Differences of these values are computed while the connection lives; they must not be negative.
         let is_right = evidence.flight_ends.len() == evidence.flight_lengths.len()
             && evidence.flight_ends.is_sorted()
             && evidence.flight_ends.last().is_none_or(|end| *end <= evidence.sent)

@@ -49,7 +49,7 @@ fn any(rng: &mut Rng) -> Script {
         traits: Traits {
             mss: *rng.pick(&[1208, 1400, 1448, 1448, 8948, 65_483]),
             buffer: *rng.pick(&[32_768, 87_380, 131_072, 131_072, 262_144]),
-            // As large as the scale can tell.
+            // The largest that the scale can express.
             buffer_max: (*rng.pick(&[262_144, 1 << 20, 6 << 20, 32 << 20])).min(65_536 << scale),
             unit: 1 << scale,
             overhead,
@@ -73,7 +73,7 @@ fn any(rng: &mut Rng) -> Script {
     }
 }
 
-/// A receiver whose window never moves, however that is seen.
+/// A receiver whose window never moves, in any way that a sender may see it.
 fn immovable(rng: &mut Rng) -> Script {
     let mut script = any(rng);
     let (window, scale, is_blind) = *rng.pick(&[
@@ -84,12 +84,12 @@ fn immovable(rng: &mut Rng) -> Script {
     ]);
     script.traits.fixed = Some(window);
     (script.scale, script.is_blind) = (scale, is_blind);
-    // It says nothing of its stops, so they must be short.
+    // The window does not show its stops, so they must be short.
     script.habits.stops.1 = 1_000_000;
     script
 }
 
-/// A number of seeds, or those that the environment asks for.
+/// Some seeds, or those that the environment asks for.
 fn seeds(usual: u64) -> Range<u64> {
     let asked = |name| std::env::var(name).ok().and_then(|seed| seed.parse::<u64>().ok());
     match (asked("PACING_SEED"), asked("PACING_SEEDS")) {
@@ -98,7 +98,7 @@ fn seeds(usual: u64) -> Range<u64> {
     }
 }
 
-/// Plays such scripts; each must end well, and `check` must find nothing to say.
+/// Plays scripts; each must end well and pass `check`.
 fn all(usual: u64, script: fn(&mut Rng) -> Script, check: impl Fn(&Script, &Outcome) -> bool) {
     let failed = seeds(usual).filter(|&seed| {
         let mut rng = Rng::new(seed);
@@ -113,9 +113,9 @@ fn all(usual: u64, script: fn(&mut Rng) -> Script, check: impl Fn(&Script, &Outc
     assert_eq!(failed.count(), 0, "failed runs");
 }
 
-/// No run fails, which a read of 60,000 bytes and a message that doesn't come are. A client that waits
-/// gets a KiB every 2 s, unless its window has shrunk by more than can be told from one that doesn't
-/// read.
+/// No run fails: no read has 60,000 bytes, and every message comes. A client that waits gets a KiB
+/// every 2 s, unless its window has shrunk so much that it looks like the window of a client that
+/// doesn't read.
 #[test]
 fn any_client_gets_everything_and_never_too_much_at_once() {
     all(3000, any, |_, outcome| {
@@ -142,7 +142,7 @@ fn by_the_clock_a_client_that_needs_a_millisecond_per_route_gets_20_000_within_4
     }
 }
 
-/// Half of what it was before windows were judged by what they prove, in microseconds for 50,000 routes.
+/// Half of the times before windows were judged by their proofs, in microseconds for 50,000 routes.
 #[test]
 fn a_client_that_reads_at_once_is_sent_to_fast() {
     let before = [262_334, 394_711, 771_384, 2_745_271, 13_548_429, 26_219_441];
@@ -157,7 +157,7 @@ fn a_client_that_reads_at_once_is_sent_to_fast() {
     }
 }
 
-/// What a shrinking window did to a client that had read everything: nothing came for 90 s.
+/// A shrinking window once stopped a client that had read everything: nothing came for 90 s.
 #[test]
 fn a_window_that_shrinks_stops_nothing() {
     for (percent, most) in [(80, 2_000_000), (65, 30_000_000), (40, 30_000_000)] {
@@ -170,8 +170,8 @@ fn a_window_that_shrinks_stops_nothing() {
     }
 }
 
-/// Bytes that a pacer lets through to a peer that reads nothing, within so many seconds, and since when
-/// it holds that for proven.
+/// The bytes that a pacer lets through to a peer that reads nothing, within this number of seconds, and the time since
+/// which it takes that for proven.
 fn sent_to_nobody(traits: Traits, seconds: u64, trial: Duration) -> (u64, Option<Moment>) {
     let mut receiver = receiver::Receiver::new(traits, Rng::new(1));
     let mut pacer = Pacer::new(Moment(0), Limits { trial, ..Limits::default() });
@@ -218,7 +218,7 @@ fn a_full_buffer_proves_that_a_client_reads_nothing() {
     assert!(stuck.is_some_and(|since| since < Moment(10_000_000)), "{stuck:?} after {sent} bytes");
     let (sent, stuck) = sent_to_nobody(plain().traits, 30, Duration::from_millis(500));
     assert!(stuck.is_some(), "after {sent} bytes");
-    // Where it is large, so much without any effect does.
+    // With a large buffer, many bytes without any effect are the proof.
     let traits = Traits { buffer: 2 << 20, ..plain().traits };
     let (sent, stuck) = sent_to_nobody(traits, 200, Limits::default().trial);
     assert!(stuck.is_some() && sent < 2 << 20, "after {sent} bytes");

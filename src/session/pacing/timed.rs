@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::cut::PART;
 use crate::ids::Moment;
 
-/// Bytes in a second unless told otherwise: a client that needs 1 ms per route keeps up with it
-/// (36 bytes for an IPv4 route, so 778 routes), and one that stops for 1.5 s has 46,000 bytes unread.
+/// The default number of bytes in a second: a client that needs 1 ms per route keeps up with it
+/// (36 bytes for an IPv4 route, so 778 routes), and a client that stops for 1.5 s has 46,000 bytes unread.
 pub(crate) const PACE: u64 = 28_000;
 /// Bytes that may be unread before a peer that reads at this pace gets more.
 const BURST: u64 = 4096;
@@ -19,7 +19,7 @@ const BURST: u64 = 4096;
 pub(super) struct Timed {
     /// Bytes per second.
     pub(super) rate: u64,
-    /// What is left of what was sent, in millionths of a byte, and when that was.
+    /// The part of the sent bytes that is not drained yet, in millionths of a byte, and the time of that value.
     pub(super) level: u64,
     pub(super) at: Moment,
 }
@@ -29,13 +29,13 @@ impl Timed {
         Self { rate: rate.max(1), level: 0, at: now }
     }
 
-    /// How many bytes may go now, or when to ask again. `slower` divides the pace.
+    /// The number of bytes that may go now, or when to ask again. `slower` divides the pace.
     pub(super) fn allow(&mut self, now: Moment, slower: u64) -> Result<usize, Moment> {
         let rate = (self.rate / slower).max(1);
         let micros = u64::try_from(now.since(self.at).as_micros()).unwrap_or(u64::MAX);
         self.level = self.level.saturating_sub(micros.saturating_mul(rate));
         self.at = now;
-        // A timer is late by a millisecond or more: what it missed must not be lost.
+        // A timer is late by a millisecond or more: the bytes that it missed must not be lost.
         let most = (BURST + self.rate / 64) * 1_000_000;
         if self.level < most {
             return Ok(PART.min(usize::try_from(rate / 50).unwrap_or(PART)).max(COAST));
@@ -54,5 +54,5 @@ impl Timed {
     }
 }
 
-/// Bytes that go at once even where the pace is very slow.
+/// Bytes that go at once even at a very slow pace.
 const COAST: usize = 128;

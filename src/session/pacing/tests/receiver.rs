@@ -11,25 +11,25 @@ const MSS_DEFAULT: u64 = 536;
 /// How long an acknowledgement is delayed, in microseconds.
 const DELAY: u64 = 40_000;
 
-/// How one receiver differs from another.
+/// The traits in which receivers differ.
 #[derive(Clone, Debug)]
 pub(super) struct Traits {
     pub(super) mss: u64,
-    /// Bytes of the buffer at first, and at most.
+    /// The size of the buffer at first, and its largest size.
     pub(super) buffer: u64,
     pub(super) buffer_max: u64,
     /// The step of the window.
     pub(super) unit: u64,
-    /// What a segment costs beside its bytes; whether only the first of many does; the least room
+    /// The cost of a segment beside its bytes; whether only the first of many costs it; the least room that
     /// its bytes take.
     pub(super) overhead: u64,
     pub(super) coalesces: bool,
     pub(super) least: u64,
-    /// Windows that never move.
+    /// The constant value of a window that never moves.
     pub(super) fixed: Option<u64>,
-    /// So many of a thousand reads let the buffer grow by up to so many bytes.
+    /// How many of a thousand reads let the buffer grow, and by how many bytes at most.
     pub(super) grows: (usize, usize),
-    /// So many of 100,000 segments let the window shrink to so many hundredths, at least.
+    /// How many of 100,000 segments let the window shrink, and to how many hundredths at least.
     pub(super) shrinks: (usize, usize),
 }
 
@@ -40,28 +40,28 @@ pub(super) struct Receiver {
     rng: Rng,
     pub(super) received: u64,
     pub(super) read: u64,
-    /// Memory that what is unread takes.
+    /// The memory that unread bytes take.
     memory: u64,
     buffer: u64,
-    /// The share of the buffer that is advertised, in 256ths; as the kernel has it, and what a
-    /// shrinking has left of it.
+    /// The advertised share of the buffer, in 256ths: as the kernel has it, and as a
+    /// shrinking has left it.
     ratio: u64,
     shrunk: u64,
     threshold: u64,
     segment: u64,
     last_segment: u64,
-    /// What the last acknowledgement said.
+    /// The content of the last acknowledgement.
     acked: u64,
     window: u64,
     quick: u32,
     ack_due: Option<u64>,
     was_pushed: bool,
     last_arrival: u64,
-    /// Autotuning: the most bytes read in a round trip, those of this one, and when it began.
+    /// Autotuning: the most bytes read in a round trip, the bytes read in this one, and when it began.
     space: u64,
     copied: u64,
     round: u64,
-    /// What the window has shrunk by in all.
+    /// By how much the window has shrunk in all.
     pub(super) lost: u64,
 }
 
@@ -105,7 +105,7 @@ impl Receiver {
         self.received - self.read
     }
 
-    /// What a sender knows before anything was acknowledged.
+    /// The sender's knowledge before any byte was acknowledged.
     pub(super) fn first_ack(&self) -> Ack {
         Ack { acked: 0, window: self.window }
     }
@@ -115,7 +115,7 @@ impl Receiver {
         self.ack_due
     }
 
-    /// A segment comes; the acknowledgement if one goes at once.
+    /// Takes a segment. Returns the acknowledgement if one goes at once.
     pub(super) fn receive(&mut self, now: u64, length: u64) -> Option<Ack> {
         let alone = self.traits.overhead + length.max(self.traits.least);
         let together = self.traits.coalesces && self.unread() > 0;
@@ -145,7 +145,7 @@ impl Receiver {
         None
     }
 
-    /// The program reads up to so many bytes; the acknowledgement if one goes at once.
+    /// The program reads up to `most` bytes. Returns the acknowledgement if one goes at once.
     pub(super) fn read(&mut self, now: u64, most: u64, round_trip: u64) -> (u64, Option<Ack>) {
         let length = self.unread().min(most);
         if length == self.unread() {
@@ -164,7 +164,7 @@ impl Receiver {
         (length, (is_due || is_wide).then(|| self.acknowledge()))
     }
 
-    /// Says what was received, and the window (`tcp_select_window`).
+    /// Acknowledges the received bytes, with the window (`tcp_select_window`).
     pub(super) fn acknowledge(&mut self) -> Ack {
         let left = (self.acked + self.window).saturating_sub(self.received);
         let new = self.select();

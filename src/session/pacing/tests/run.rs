@@ -6,7 +6,7 @@ use super::super::*;
 use super::receiver::{Ack, Receiver, Traits};
 use crate::simulation::Rng;
 
-/// What one read holds; one that is filled ends the session.
+/// The size of a read. A read that fills it would end the session; 60,000 bytes already fail the run.
 const READ: u64 = 65_535;
 /// A run that takes longer has failed, in microseconds.
 const END: u64 = 600_000_000;
@@ -14,31 +14,31 @@ const END: u64 = 600_000_000;
 /// How the client reads.
 #[derive(Clone, Debug)]
 pub(super) struct Habits {
-    /// How late it is at most.
+    /// Its largest delay.
     pub(super) late: usize,
-    /// How long it needs for a message, in microseconds.
+    /// The time that it needs for a message, in microseconds.
     pub(super) per_message: u64,
-    /// So many of 10,000 reads are followed by a stop, of so many microseconds at most.
+    /// How many of 10,000 reads are followed by a stop, and of how many microseconds at most.
     pub(super) stops: (usize, usize),
 }
 
-/// Everything about a run.
+/// All settings of a run.
 #[derive(Clone, Debug)]
 pub(super) struct Script {
     pub(super) traits: Traits,
     pub(super) habits: Habits,
     /// How long a segment is on its way, in microseconds.
     pub(super) one_way: u64,
-    /// The window scale that the sender's kernel knows of, and whether it tells anything.
+    /// The window scale that the sender's kernel knows, and whether this kernel reports nothing.
     pub(super) scale: Option<u8>,
     pub(super) is_blind: bool,
-    /// The lengths of messages, which follow each other at random, and how many of them.
+    /// The lengths of messages, which follow each other at random, and the number of messages.
     pub(super) messages: Vec<usize>,
     pub(super) count: usize,
     pub(super) limits: Limits,
 }
 
-/// What came of it.
+/// The outcome of a run.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Outcome {
     /// When everything had been read, in microseconds.
@@ -46,12 +46,12 @@ pub(super) struct Outcome {
     pub(super) longest_read: u64,
     /// The longest time in which less than a KiB came to a client that waited for it.
     pub(super) stall: u64,
-    /// What its windows have shrunk by in all.
+    /// By how much its windows have shrunk in all.
     pub(super) shrunk: u64,
     pub(super) unproven: Option<NoEvidence>,
 }
 
-/// Plays a script. `Err` says how it failed.
+/// Plays a script. `Err` holds the reason of a failure.
 pub(super) fn play(script: &Script, rng: &mut Rng) -> Result<Outcome, String> {
     World::new(script, rng).play()
 }
@@ -61,10 +61,10 @@ struct World<'a> {
     rng: &'a mut Rng,
     now: u64,
     pacer: Pacer,
-    /// Where the messages end that have not been sent, relative to `sent`.
+    /// The ends of the messages that have not been sent, relative to `sent`.
     waiting: VecDeque<usize>,
     sent: u64,
-    /// Written, but not sent because the window is shut; when the kernel asks again.
+    /// Segments written but not sent because the window is shut; and when the kernel asks again.
     held: VecDeque<u64>,
     flown: u64,
     persist: Option<u64>,
@@ -73,10 +73,10 @@ struct World<'a> {
     known: Ack,
     edge: u64,
     receiver: Receiver,
-    /// When the client reads next if there is something, and when it was last busy for long.
+    /// When the client next reads if there is something, and when it was last busy for long.
     reads: u64,
     starved: u64,
-    /// When the last KiB was full, and what came since.
+    /// When the last KiB was full, and the bytes that came since.
     last_kib: (u64, u64),
     poll: u64,
     outcome: Outcome,
@@ -182,7 +182,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Sends what the window has room for.
+    /// Sends the segments that the window has room for.
     fn transmit(&mut self) {
         while let Some(length) = self.held.front().copied()
             && (self.flown + length <= self.edge || self.script.traits.fixed == Some(0))
@@ -215,7 +215,7 @@ impl<'a> World<'a> {
     }
 
     fn read(&mut self) -> Result<(), String> {
-        // What the receiver takes for the round trip is not less than a tenth of a millisecond.
+        // The receiver does not measure a round trip below a tenth of a millisecond.
         let round_trip = (2 * self.script.one_way).max(100);
         let (length, ack) = self.receiver.read(self.now, READ, round_trip);
         self.acks.extend(ack.map(|ack| (self.now + self.script.one_way, ack)));
