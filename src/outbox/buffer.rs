@@ -31,7 +31,7 @@ impl OutBuf {
     }
 
     /// The bytes from `from` on, in order, as at most [`SLICES_MAX`] slices, none of them empty; no slice if there are
-    /// not so many bytes.
+    /// fewer bytes.
     pub fn slices(&self, from: usize) -> impl Iterator<Item = &[u8]> {
         let (shared, gather) = match self {
             Self::Shared(bytes) => (Some(&bytes[..]), None),
@@ -72,7 +72,7 @@ pub struct Gather {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Part {
-    /// What was copied since the last such part, up to here.
+    /// The bytes copied since the last such part, up to `end`.
     Copied {
         end: usize,
     },
@@ -80,7 +80,7 @@ enum Part {
 }
 
 impl Gather {
-    /// How many bytes there are.
+    /// The number of bytes.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -89,7 +89,7 @@ impl Gather {
         self.len == 0
     }
 
-    /// Whether it may not have room for one more piece.
+    /// Whether it may have no room for one more piece.
     pub(crate) fn is_full(&self) -> bool {
         self.parts.len() >= SLICES_MAX
     }
@@ -110,7 +110,7 @@ impl Gather {
         self.parts.push(Part::Shared(bytes));
     }
 
-    /// Gives up what it refers to, and keeps its memory.
+    /// Drops its references and bytes, and keeps its memory.
     pub(crate) fn clear(&mut self) {
         self.copied.clear();
         self.parts.clear();

@@ -52,28 +52,28 @@ impl Default for OutboxBounds {
     }
 }
 
-/// Batches that may wait for one peer, however small: what looks through them must stay cheap.
+/// The largest number of batches that may wait for one peer, however small: looks at all of them must stay cheap.
 const ITEMS_MAX: usize = 1024;
-/// Control bytes past which further KEEPALIVE answers say nothing new: more than the longest HELLO,
+/// With more control bytes than this, a further KEEPALIVE answer says nothing new. It is more than the longest HELLO,
 /// whose first KEEPALIVE must be answered.
 const CONTROL_MAX: usize = 1024;
 
 #[derive(Debug)]
 struct Item {
     vni: Vni,
-    /// For a sealed batch, the batch itself: it keeps the journal from forgetting where a cursor
+    /// For a sealed batch, the batch itself: it keeps the journal from forgetting the position at which a cursor
     /// would have to begin.
     sealed: Option<Arc<Batch>>,
-    /// What is left of it, the next piece last.
+    /// The pieces that are left, the next one last.
     pieces: SmallVec<[Bytes; 1]>,
-    /// Part of it is on its way, so the rest must follow.
+    /// Whether a part of it is on its way, so that the rest must follow.
     started: bool,
-    /// Updates in it.
+    /// The updates in it.
     tally: Tally,
 }
 
 impl Item {
-    /// How much of it has been taken.
+    /// The updates that have been taken.
     fn begun(&self) -> Tally {
         if !self.started {
             return Tally::default();
@@ -86,10 +86,10 @@ impl Item {
     }
 }
 
-/// Where a peer that refused a batch has to go on from.
+/// The position from which a peer that refused a batch must go on.
 #[derive(Debug)]
 pub(crate) struct OfferRefusal {
-    /// The first batch that the peer has not been sent: its start is what the peer knows. Keeps
+    /// The first batch that the peer has not been sent: the peer knows everything before its start. Keeps
     /// the journal from forgetting that position until the VNI's owner has read this.
     pub(crate) from: Arc<Batch>,
 }
@@ -101,25 +101,25 @@ pub(crate) struct Outbox {
     flight: Option<Box<Flight>>,
     control: Vec<u8>,
     queue: VecDeque<Item>,
-    /// Bits of the VNIs in the queue, some perhaps of those that were: most batches need no look at
-    /// each of its items.
+    /// Bits of the VNIs in the queue, and perhaps of VNIs that were in it: so most batches need no look at
+    /// each item of the queue.
     vnis: u64,
     bytes: usize,
-    /// Updates taken for writing since last asked.
+    /// Updates taken for writing since the last call of [`Outbox::take_taken`].
     taken: Taken,
-    /// Batches that the write being built brings to their end; see [`Outbox::finished`].
+    /// Batches that end in the present write; see [`Outbox::finished`].
     finished: SmallVec<[Arc<Batch>; 2]>,
 }
 
-/// What of a VNI has not been handed to the socket.
+/// The messages of a VNI that have not been handed to the socket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Unsent {
     /// Batches that wait, sealed or not, and their bytes.
     pub(crate) batches: u64,
     pub(crate) bytes: u64,
-    /// The journal position where the first sealed one of them begins: changes from there on are unsent.
+    /// The journal position at which the first sealed batch begins: changes from there on are unsent.
     pub(crate) first: Option<u64>,
-    /// What answers a cursor has a message that is looked for.
+    /// Whether an answer to a cursor has a searched message.
     pub(crate) is_in_answer: bool,
 }
 
@@ -138,7 +138,7 @@ impl Taken {
 }
 
 impl Outbox {
-    /// Bytes that wait, control messages aside.
+    /// The bytes that wait, without control messages.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -189,7 +189,7 @@ impl Outbox {
         Ok(true)
     }
 
-    /// Queues what answers a cursor, and the end of the dump if this is it.
+    /// Queues an answer to a cursor, with END_OF_TABLE if it completes the dump.
     pub(crate) fn catch_up(
         &mut self,
         peer: PeerId,
@@ -212,8 +212,8 @@ impl Outbox {
         }
     }
 
-    /// Drops what waits of a VNI: its subscription is over. Also the rest of what has begun to be
-    /// sent, which is cut between messages: behind the next SUBSCRIBE it would pass for news.
+    /// Drops the waiting messages of a VNI: its subscription is over. Also drops the rest of a batch that has begun to
+    /// be sent. The cut is between messages; after the next SUBSCRIBE, the rest would look like news.
     pub(crate) fn forget(&mut self, vni: Vni) {
         let Self { bytes, taken, .. } = self;
         self.queue.retain(|item| {
@@ -238,7 +238,7 @@ impl Outbox {
         Some(OutBuf::Shared(rest))
     }
 
-    /// The next write, after the rest of another one has gone. Where there are several pieces it uses
+    /// The next write, after the rest of another write has gone. For several pieces it uses
     /// `buffer`, which is empty. `None` when nothing waits.
     pub(crate) fn next_write(
         &mut self,
@@ -268,7 +268,7 @@ impl Outbox {
         Some(OutBuf::Gathered(out))
     }
 
-    /// The next write of whole messages, as long as `cut` says; only control messages without it.
+    /// The next write of whole messages, as long as `cut` says; without a `cut` only control messages.
     pub(crate) fn next_record(
         &mut self,
         cut: Option<Cut>,
@@ -289,7 +289,7 @@ impl Outbox {
         Some(OutBuf::Gathered(out))
     }
 
-    /// Where the messages that wait end, behind so many bytes, if there are any, that go first.
+    /// The ends of the waiting messages, behind `first` bytes that go first, if there are any.
     fn ends(&self, first: usize) -> impl Iterator<Item = usize> {
         let mut end = first;
         let pieces = self.queue.iter().flat_map(|item| item.pieces.iter().rev());
@@ -300,7 +300,7 @@ impl Outbox {
         (first > 0).then_some(first).into_iter().chain(frames)
     }
 
-    /// Gives back memory that is of use only while something waits.
+    /// Gives back memory that is needed only while messages wait.
     pub(crate) fn rest(&mut self) {
         if self.queue.is_empty() && self.queue.capacity() > 0 {
             self.queue = VecDeque::new();
@@ -318,21 +318,21 @@ impl Outbox {
         std::mem::take(&mut self.taken)
     }
 
-    /// Updates taken for writing since last asked, with what has been taken of items that were begun.
+    /// Updates taken for writing since that call, including the taken part of items that were begun.
     pub(crate) fn begun(&self) -> Taken {
         let mut taken = self.taken;
         self.queue.iter().for_each(|item| taken.add(item.begun()));
         taken
     }
 
-    /// Counts as taken what has been of items that were begun. For an outbox that is given up.
+    /// Counts the taken part of items that were begun. For an outbox that is given up.
     pub(crate) fn give_up(&mut self) -> Taken {
         self.taken = self.begun();
         self.take_taken()
     }
 
-    /// Gives up the batches whose last piece was taken. Whoever gives up the last reference to a
-    /// batch is told its `received`: it was the last to need it.
+    /// Drops the batches whose last piece was taken. If this was the last reference to a
+    /// batch, calls `last` with its `received`: no other peer needs it.
     pub(crate) fn finished(&mut self, mut last: impl FnMut(Moment)) {
         for batch in self.finished.drain(..) {
             if let Some(batch) = Arc::into_inner(batch) {
@@ -344,8 +344,8 @@ impl Outbox {
         }
     }
 
-    /// What waits of a VNI, and whether answers to a cursor have a message that `is_meant`. A look at every item, and
-    /// at every message of such answers, which are a few chunks at most.
+    /// The waiting messages of a VNI, and whether answers to a cursor have a message that `is_meant`. Costs a look at
+    /// every item, and at every message of such answers, which are a few chunks at most.
     pub(crate) fn waiting(&self, vni: Vni, is_meant: impl Fn(&Message) -> bool) -> Unsent {
         let mut unsent = Unsent { is_in_answer: self.has_rest(), ..Unsent::default() };
         for item in self.queue.iter().filter(|item| item.vni == vni) {
@@ -363,18 +363,18 @@ impl Outbox {
         unsent
     }
 
-    /// From which journal position on the write that was built last has changes of a VNI; `None` when it has none.
+    /// The first journal position whose changes of a VNI the write built last holds; `None` when it holds none.
     pub(crate) fn in_flight(&self, vni: Vni) -> Option<u64> {
         self.flight.as_ref()?.first_of(vni)
     }
 
-    /// Whether anything but bulk waits.
+    /// Whether a control message waits.
     pub(crate) fn has_control(&self) -> bool {
         !self.control.is_empty()
     }
 
-    /// Whether answers to a cursor, or the rest of what has begun to be sent, wait beside something
-    /// else: those are not merged with it.
+    /// Whether answers to a cursor, or the rest of a begun batch, wait beside another
+    /// item: they are not merged with it.
     #[cfg(test)]
     pub(crate) fn is_mixed(&self) -> bool {
         self.queue.len() > 1 && self.queue.iter().any(|item| item.sealed.is_none() || item.started)
@@ -396,7 +396,7 @@ impl Outbox {
         self.queue.push_back(Item { vni, sealed, pieces, started: false, tally });
     }
 
-    /// Whether `batch` changes again what an unsent batch of its VNI changes.
+    /// Whether `batch` changes a route again that an unsent batch of its VNI changes.
     fn must_merge(&self, batch: &Batch) -> bool {
         let Some(latest_prev) = batch.latest_prev else { return false };
         if self.vnis & bit(batch.vni) == 0 {
@@ -463,12 +463,12 @@ impl Outbox {
     }
 }
 
-/// The bit of a VNI, which it shares with others.
+/// The bit of a VNI; other VNIs have the same bit.
 fn bit(vni: Vni) -> u64 {
     1 << (vni.0 % u64::BITS)
 }
 
-/// The lengths of the messages in whole ones.
+/// The lengths of the messages in a piece of whole messages.
 fn frame_lengths(mut piece: &[u8]) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let header = piece.get(..HEADER_LEN)?;

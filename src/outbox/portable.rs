@@ -19,7 +19,7 @@ impl Outbox {
         (rest, Bytes::copy_from_slice(&self.control))
     }
 
-    /// Gives what is queued to `each`, in order.
+    /// Gives the queued messages to `each`, in order.
     pub(crate) fn export(&self, each: &mut impl FnMut(Kind)) {
         for item in &self.queue {
             debug_assert!(item.started || item.sealed.is_none(), "no batch crosses");
@@ -42,7 +42,7 @@ impl Outbox {
         }
     }
 
-    /// An outbox in which this goes before everything else.
+    /// An outbox with this rest and these control messages before everything else.
     ///
     /// # Errors
     /// [`Defect::Value`].
@@ -74,7 +74,7 @@ impl Outbox {
     }
 }
 
-/// Whether they are whole messages.
+/// Whether the bytes are whole messages.
 fn is_whole(bytes: &[u8]) -> bool {
     whole_frames(bytes).map(|frame| frame.len()).sum::<usize>() == bytes.len()
 }

@@ -7,7 +7,7 @@ use crate::outbox;
 use crate::table;
 use crate::wire::{Action, Capabilities, Extensions, Hello, Message, Vni};
 
-/// The bounds of everything in a run.
+/// The bounds of a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OpBounds {
     pub(super) outbox: outbox::OutboxBounds,
@@ -16,7 +16,7 @@ pub(crate) struct OpBounds {
 
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
-    /// So many destinations from the given one on, by one next hop.
+    /// Changes `count` destinations from `first` on, by one next hop.
     Change {
         peer: u64,
         vni: Vni,
@@ -25,16 +25,16 @@ pub(crate) enum Op {
         count: u8,
         hop: u16,
     },
-    /// Seals and offers.
+    /// Seals a batch and offers it to all subscribers.
     Flush(Vni),
     Subscribe(u64, Vni),
-    /// UNSUBSCRIBE, with which the peer's routes go too.
+    /// UNSUBSCRIBE, which also ends the peer's routes.
     Unsubscribe(u64, Vni),
     /// The next chunk, if the peer is behind.
     Pull(u64, Vni, usize),
     /// The next write of an outbox as it is.
     Write(u64),
-    /// The next write of an outbox of at most so many bytes.
+    /// The next write of an outbox, with at most this many bytes.
     Record(u64, usize),
     Control(u64, Message),
     Work(Vni, usize),
@@ -66,14 +66,14 @@ pub(crate) fn decode([kind, who, a, b]: Code) -> Op {
     }
 }
 
-/// As long as the byte says, but no longer than may be.
+/// A HELLO as long as the byte says, but no longer than allowed.
 fn hello(length: u8) -> Message {
     let name = "n".repeat(usize::from(length).min(Extensions::MAX_STRING));
     let extensions = Some(Extensions::new(Capabilities::STREAM, name.clone(), name));
     Message::Hello(Hello { keepalive_interval: 5, is_server: true, extensions })
 }
 
-/// Bounds that make everything happen with few routes.
+/// Bounds small enough that everything happens with few routes.
 pub(crate) fn bounds(
     [budget, copy, write, seal, compact, places, entries, cached]: Head,
 ) -> OpBounds {

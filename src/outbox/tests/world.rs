@@ -19,11 +19,11 @@ pub(super) const VNIS: [Vni; 2] = [Vni(1), Vni(2)];
 
 type Route = (Destination, NextHop);
 
-/// What the outbox's side knows of a subscription, and what the peer was sent.
+/// The state of a subscription on the outbox's side, and the routes that the peer was sent.
 #[derive(Debug, Default)]
 struct Subscription {
     in_sync: bool,
-    /// Not yet reported to the VNI.
+    /// A refusal that is not yet reported to the VNI.
     refusal: Option<OfferRefusal>,
     view: BTreeSet<Route>,
     ended: bool,
@@ -45,12 +45,12 @@ pub(super) struct World {
     peers: BTreeMap<u64, Peer>,
 }
 
-/// What one write was made of.
+/// The content of one write.
 #[derive(Debug, Default)]
 struct Written {
     len: usize,
     control: usize,
-    /// Messages that are no control messages, and their bytes.
+    /// The number of other messages than control messages, and their bytes.
     bulk: usize,
     bulk_bytes: usize,
 }
@@ -138,7 +138,7 @@ impl World {
         self.deliver(vni);
     }
 
-    /// Reports what was refused, then asks for the next chunk.
+    /// Reports a refusal, if there is one, then asks for the next chunk.
     pub(super) fn pull(&mut self, peer: u64, vni: Vni, limit: usize) {
         let Some(subscription) = self.peer(peer).subscriptions.get_mut(&vni) else { return };
         if subscription.in_sync {
@@ -149,13 +149,13 @@ impl World {
         }
         let now = self.now;
         let (_, chunk) = self.vnet(vni).chunk(PeerId(peer), limit, now).expect("it is behind");
-        self.deliver(vni); // what building the chunk sealed goes first
+        self.deliver(vni); // batches that building the chunk sealed go first
         let Peer { outbox, subscriptions, .. } = self.peer(peer);
         outbox.catch_up(PeerId(peer), vni, chunk.batch.as_deref(), chunk.end_of_table);
         subscriptions.get_mut(&vni).expect("still there").in_sync = chunk.in_sync;
     }
 
-    /// Offers what is sealed to everybody in sync.
+    /// Offers the sealed batches to all subscribers in sync.
     fn deliver(&mut self, vni: Vni) {
         for (audience, batch) in self.vnet(vni).take_sealed() {
             for (&id, peer) in &mut self.peers {
@@ -178,7 +178,7 @@ impl World {
 
     pub(super) fn control(&mut self, id: u64, message: Message) {
         let peer = self.peer(id);
-        // A KEEPALIVE may be dropped behind many bytes; then those in front of it say the same.
+        // Behind many bytes a KEEPALIVE may be dropped; then the KEEPALIVEs in front of it say the same.
         let waiting: usize = peer.control.iter().map(encoded_len).sum();
         peer.outbox.control(&message);
         if message != Message::Keepalive || waiting < CONTROL_MAX {
@@ -215,7 +215,7 @@ impl World {
         peer.outbox.finished(|_| {});
         let written = peer.read(&write, before);
         assert!(written.len > 0, "an empty write");
-        // More than the limit only where a single message is.
+        // Only a single message may exceed the limit.
         assert!(
             written.len <= limit
                 || written.bulk == 0
@@ -239,7 +239,7 @@ impl World {
         self.vnets.values_mut().for_each(|(vnet, _)| vnet.expire(now));
     }
 
-    /// Drains everything until all are in sync, and compares; then takes everything down.
+    /// Drains all queues until all peers are in sync, and compares; then takes everything down.
     pub(super) fn finish(mut self) {
         for vni in VNIS {
             self.work(vni, usize::MAX);
@@ -287,8 +287,8 @@ impl World {
 }
 
 impl Peer {
-    /// Takes a write: whole frames, control first, each update exact, the outbox's bytes fewer by
-    /// what came out.
+    /// Takes a write, and checks it: whole frames, control first, each update exact, and the outbox has fewer bytes by
+    /// the length of the write.
     fn read(&mut self, write: &OutBuf, before: usize) -> Written {
         let mut written = Written { len: write.len(), ..Written::default() };
         let bytes = write.to_vec();

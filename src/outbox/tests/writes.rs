@@ -163,7 +163,7 @@ fn a_batch_over_the_budget_is_refused_from_the_first_unsent() {
 #[test]
 fn a_mebibyte_waits_and_then_the_next_batch_is_refused() {
     let (mut source, mut outbox) = (Source::new(1), Outbox::default());
-    // However large its references are, so that the bytes are what counts.
+    // However large its references are, so that only bytes count.
     let (bounds, batch) = (OutboxBounds::default(), source.add(0..200));
     let mut taken = 0;
     while outbox.offer(&bounds, READER, &batch).is_ok() {
