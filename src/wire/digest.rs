@@ -33,7 +33,7 @@ impl Digest {
         Self { routes, sum: self.sum.wrapping_add(other.sum) }
     }
 
-    /// The routes of this set without those of another, which are all in this one.
+    /// The routes of this set without those of another set, which this set must contain.
     #[must_use]
     pub fn without(&self, other: &Self) -> Self {
         let routes = self.routes.wrapping_sub(other.routes);

@@ -74,11 +74,11 @@ pub enum WireError {
 }
 
 impl WireError {
-    /// What [`WireError::name`] can be where it ends a session.
+    /// The values of [`WireError::name`] for errors that end a session.
     pub(crate) const ENDS: [&str; 5] =
         ["version", "length", "message_type", "protobuf", "keepalive_interval"];
 
-    /// What [`WireError::name`] can be of an UPDATE, which is skipped.
+    /// The values of [`WireError::name`] for an UPDATE, which is skipped.
     pub(crate) const SKIPS: [&str; 10] = [
         "protobuf",
         "missing_destination",

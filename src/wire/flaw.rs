@@ -24,7 +24,7 @@ pub enum Flaw {
 }
 
 impl Flaw {
-    /// All of them, in order.
+    /// All flaws, in order.
     pub const ALL: [Self; 5] =
         [Self::Unspecified, Self::Multicast, Self::Loopback, Self::Mapped, Self::LinkLocal];
 
@@ -42,7 +42,7 @@ impl Flaw {
 }
 
 impl fmt::Display for Flaw {
-    /// What the next hop is, in a few words: `the next hop is a multicast address`.
+    /// A few words about the next hop: `the next hop is a multicast address`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unspecified => "the next hop is the unspecified address",

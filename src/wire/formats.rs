@@ -45,7 +45,7 @@ impl<'de> Deserialize<'de> for NextHopType {
     }
 }
 
-/// A next hop's members. Those of a plain route may be missing.
+/// A next hop's members. Members that a plain route does not need may be missing.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Members {
@@ -80,7 +80,7 @@ impl<'de> Deserialize<'de> for NextHop {
     }
 }
 
-/// What a text parses to.
+/// The value that a text parses to.
 fn text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

@@ -114,7 +114,7 @@ pub fn whole_frames(mut buf: &[u8]) -> impl Iterator<Item = Frame<'_>> {
     })
 }
 
-/// The rest of [`split`]: less than a header, or one of another version.
+/// The rest of [`split`]: the bytes are less than a header, or of another version.
 #[cold]
 fn split_partial(buf: &[u8]) -> Result<Option<Frame<'_>>, WireError> {
     match buf {

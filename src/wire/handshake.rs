@@ -100,7 +100,7 @@ impl Handshake {
     /// it connects.
     ///
     /// # Errors
-    /// [`Breach`] if it may not.
+    /// [`Breach`] if the message may not come.
     pub fn admits(self, kind: MessageType) -> Result<(), Breach> {
         use MessageType::{Hello, Subscribe, Unsubscribe, Update};
         match (self.phase, kind) {

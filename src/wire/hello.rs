@@ -44,7 +44,7 @@ impl Hello {
         })
     }
 
-    /// The message to encode, its strings made fit whoever filled them in.
+    /// The message to encode, with its strings made safe, whoever filled them in.
     pub(super) fn to_proto(&self) -> proto::Hello {
         let Extensions { capabilities, agent, node, serving_seconds } =
             self.extensions.clone().unwrap_or_default();
@@ -98,7 +98,7 @@ impl Extensions {
     }
 }
 
-/// What [`Extensions::new`] makes of a text.
+/// The text as [`Extensions::new`] stores it.
 fn name(mut text: String) -> String {
     if text.contains(acts) {
         text = text.replace(acts, "\u{fffd}");
@@ -111,7 +111,7 @@ fn name(mut text: String) -> String {
     text
 }
 
-/// Whether a character does something where it is shown instead of being seen: controls (Cc), format
+/// Whether a character acts on the place where it is shown, instead of being seen: controls (Cc), format
 /// characters (Cf, as of Unicode 16), and separators of lines and paragraphs (Zl, Zp).
 fn acts(c: char) -> bool {
     c.is_control()

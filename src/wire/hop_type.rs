@@ -13,7 +13,7 @@ pub enum NextHopType {
 }
 
 impl NextHopType {
-    /// All of them, in the order of their numbers.
+    /// All types, in the order of their numbers.
     pub const ALL: [Self; 3] = [Self::Standard, Self::Nat, Self::LoadBalancerTarget];
 
     /// The word for it in the reflector's API: `standard`, `nat` or `lb`.
@@ -26,7 +26,7 @@ impl NextHopType {
         }
     }
 
-    /// The type of a [`name`](Self::name).
+    /// The type with this [`name`](Self::name).
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)

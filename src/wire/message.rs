@@ -36,7 +36,7 @@ pub enum Message {
     EndOfTable(Vni),
     /// The sender ends the session on purpose.
     Goodbye,
-    /// The routes of a VNI that a leaf has of the receiver.
+    /// The routes of the receiver that a leaf has in a VNI.
     Report(Report),
 }
 
@@ -118,7 +118,7 @@ fn subscription(payload: &[u8]) -> Result<Vni, WireError> {
     }
 }
 
-/// Appends the frame around a message of prost's.
+/// Appends the frame of a message that prost encodes.
 fn put(out: &mut Vec<u8>, kind: MessageType, message: &impl prost::Message) {
     let payload = message.encode_to_vec();
     out.extend_from_slice(&frame::header(kind, payload.len()));

@@ -83,8 +83,8 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    /// Passes over the value of a field whose key was read and is none of a message's own, which
-    /// are numbered 1 to `known`. A number in that range is an error: its wire type was wrong.
+    /// Skips the value of a field whose key was read and that the message does not have. The message's own fields
+    /// are numbered 1 to `known`; a number in that range is an error: its wire type was wrong.
     #[cold]
     pub(super) fn skip(&mut self, key: u32, known: u32, depth: u32) -> Result<(), WireError> {
         if key >> 3 <= known {
@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// How many bytes `value` takes as a varint.
+/// The number of bytes of `value` as a varint.
 #[inline]
 pub(super) fn varint_len(value: u32) -> usize {
     match value {
@@ -127,7 +127,7 @@ pub(super) fn varint_len(value: u32) -> usize {
     }
 }
 
-/// How many bytes a varint field numbered below 16 takes: none for the default value, 0.
+/// The number of bytes of a varint field numbered below 16: none for the default value, 0.
 #[inline]
 pub(super) fn field_len(value: u32) -> usize {
     if value == 0 { 0 } else { 1 + varint_len(value) }
@@ -145,13 +145,13 @@ impl<const N: usize> Writer<N> {
         Self { buf: [0; N], len: 0 }
     }
 
-    /// What was written.
+    /// The bytes written so far.
     pub(super) fn written(&self) -> &[u8] {
         &self.buf[..self.len]
     }
 
-    /// Appends what was written. By a copy of a length that the compiler knows, cut off behind it:
-    /// that is no call.
+    /// Appends the written bytes. Copies all `N` bytes, a length that the compiler knows, and cuts the rest off:
+    /// so no function is called.
     #[inline]
     pub(super) fn append_to(&self, out: &mut Vec<u8>) {
         let end = out.len() + self.len;
@@ -159,14 +159,14 @@ impl<const N: usize> Writer<N> {
         out.truncate(end);
     }
 
-    /// Bytes as they are, `M` known to the compiler so that it copies words.
+    /// Writes bytes unchanged; the compiler knows `M`, so that it copies words.
     #[inline]
     pub(super) fn put<const M: usize>(&mut self, bytes: [u8; M]) {
         self.buf[self.len..self.len + M].copy_from_slice(&bytes);
         self.len += M;
     }
 
-    /// A varint field with a one-byte key; nothing when `value` is the default, 0.
+    /// Writes a varint field with a one-byte key; nothing when `value` is the default, 0.
     #[inline]
     pub(super) fn field(&mut self, key: u8, value: u32) {
         if value == 0 {

@@ -35,7 +35,7 @@ pub struct Reassembly {
 /// before are lost.
 #[derive(Debug)]
 pub struct Frames<'a> {
-    /// The message that the read before has cut, until it is joined, and at the end what this one cuts.
+    /// The message that the previous read has cut, until it is joined; at the end, the message that this read cuts.
     kept: &'a mut Vec<u8>,
     /// The message that has been joined.
     joined: Vec<u8>,
@@ -94,7 +94,7 @@ impl<'a> Frames<'a> {
         if self.kept.is_empty() { self.bytes } else { &[] }
     }
 
-    /// Says that the caller has taken this number of bytes of [`Frames::rest`], all of them whole frames.
+    /// Notes that the caller has taken this number of bytes of [`Frames::rest`], all of them whole frames.
     ///
     /// # Panics
     /// If there are fewer bytes.
@@ -117,15 +117,15 @@ impl<'a> Frames<'a> {
         Ok(())
     }
 
-    /// Joins what was cut. A frame's worth is copied, though it may be more than is missing: how much is
-    /// missing may not be known yet.
+    /// Joins the cut message. Copies as many bytes as a frame can have, perhaps more than are missing: the number of
+    /// missing bytes may not be known yet.
     #[cold]
     fn join(&mut self) -> Result<Option<Frame<'_>>, WireError> {
         let had = self.kept.len();
         let more = self.bytes.len().min(MAX_FRAME - had.min(MAX_FRAME));
         self.kept.extend_from_slice(&self.bytes[..more]);
         let Some(length) = split(self.kept)?.map(|frame| frame.len()) else {
-            self.bytes = &[]; // fewer than a frame has: all of them are kept
+            self.bytes = &[]; // fewer bytes than a frame can have: all are kept
             return Ok(None);
         };
         self.bytes = &self.bytes[length - had..];
@@ -133,7 +133,7 @@ impl<'a> Frames<'a> {
         split(&self.joined)
     }
 
-    /// Keeps what is left, with room for exactly its message if its length is known.
+    /// Keeps the rest, with room for exactly its message if the message's length is known.
     fn keep(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
         if bytes.is_empty() {

@@ -4,13 +4,13 @@ use prost::Message as _;
 
 use super::{Digest, Vni, WireError, proto};
 
-/// What a leaf has of one VNI. An extension: only for peers that advertise
+/// The routes that a leaf has in one VNI. An extension: only for peers that advertise
 /// [`Capabilities::REPORT`](super::Capabilities::REPORT).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Report {
     /// The VNI.
     pub vni: Vni,
-    /// The routes that the leaf has of the receiver.
+    /// The routes of the receiver that the leaf has.
     pub routes: Digest,
     /// How many routes of all its servers the leaf's kernel has; `None` if the leaf writes no routes of the VNI to a
     /// kernel.
@@ -22,7 +22,7 @@ pub struct Report {
 pub struct Installed {
     /// The number of routes that the kernel should have.
     pub wanted: u64,
-    /// The number of these that it has.
+    /// The number of these routes that it has.
     pub accepted: u64,
     /// The number of further routes that are not for the kernel: the leaf's configuration excludes them, their next hop
     /// cannot work, the leaf announces their network itself, or another VNI has the same destination in the same table.

@@ -79,7 +79,7 @@ impl Destination {
         Ok(Self { version, prefix_len, addr })
     }
 
-    /// A destination from what [`Self::parts`] gives: all of it is valid.
+    /// A destination from [`Self::parts`]; all fields are valid.
     #[inline]
     pub(crate) fn from_parts(version: IpVersion, addr: [u8; 16], prefix_len: u8) -> Self {
         debug_assert!(prefix_len <= if version == IpVersion::V4 { 32 } else { 128 });
@@ -92,7 +92,7 @@ impl Destination {
         (self.version, self.addr, self.prefix_len)
     }
 
-    /// All of it as words: the address, and the rest.
+    /// The whole destination as words: the address, and the rest.
     #[inline]
     pub(crate) fn words(&self) -> ([u64; 2], u16) {
         (
@@ -131,12 +131,12 @@ impl Destination {
         Self { addr: self.host_bits(|byte, host| byte & !host), ..*self }
     }
 
-    /// The last, in their order, of all prefixes with the same [`Self::network`].
+    /// The last destination, in their order, with the same [`Self::network`].
     pub(crate) fn last_of_network(&self) -> Self {
         Self { addr: self.host_bits(|byte, host| byte | host), ..*self }
     }
 
-    /// The address after `change` of each byte, which is told which of its bits are host bits.
+    /// The address with each byte changed by `change`, which gets the byte and a mask of its host bits.
     fn host_bits(&self, change: impl Fn(u8, u8) -> u8) -> [u8; 16] {
         let mut addr = self.addr;
         let bytes = self.prefix().len();
@@ -193,7 +193,7 @@ impl Destination {
     }
 }
 
-/// Compares words: each update's is compared with its route's.
+/// Compares words, because each update's destination is compared with its route's.
 impl PartialEq for Destination {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
@@ -201,8 +201,8 @@ impl PartialEq for Destination {
     }
 }
 
-/// Two words for the hasher where a derived implementation gives it four: each update is looked up
-/// by this.
+/// Gives the hasher two words where a derived implementation gives it four, because each update is looked up
+/// by its destination.
 impl Hash for Destination {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -255,7 +255,7 @@ pub struct NextHop {
     fields: HopFields,
 }
 
-/// What a next hop says beside its address. Nearly every one has [`HopFields::PLAIN`].
+/// The fields of a next hop beside its address. Nearly every next hop has [`HopFields::PLAIN`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct HopFields {
     target_vni: u32,
@@ -275,7 +275,7 @@ impl HopFields {
         self.target_vni | self.nat_from | self.nat_to | self.kind as u32 == 0
     }
 
-    /// The highest in their order.
+    /// The highest fields in their order.
     const LAST: Self = Self {
         target_vni: u32::MAX,
         kind: NextHopType::LoadBalancerTarget,
@@ -289,7 +289,7 @@ impl NextHop {
     pub(crate) const FIRST: Self =
         Self { version: IpVersion::V4, address: [0; 16], fields: HopFields::PLAIN };
 
-    /// The last of them.
+    /// The last of all next hops in their order.
     pub(crate) const LAST: Self =
         Self { version: IpVersion::V6, address: [255; 16], fields: HopFields::LAST };
 
@@ -355,19 +355,19 @@ impl NextHop {
         Self::new(address, target_vni, kind, nat_from, nat_to)
     }
 
-    /// A next hop from what [`Self::parts`] gave.
+    /// A next hop from [`Self::parts`].
     #[inline]
     pub(crate) fn from_parts(version: IpVersion, address: [u8; 16], fields: HopFields) -> Self {
         Self { version, address, fields }
     }
 
-    /// The address, padded with zeros, and everything else.
+    /// The family, the address padded with zeros, and all other fields.
     #[inline]
     pub(crate) fn parts(&self) -> (IpVersion, [u8; 16], HopFields) {
         (self.version, self.address, self.fields)
     }
 
-    /// The address, if it is an IPv6 one and there is nothing else.
+    /// The address, if it is an IPv6 one and all other fields are plain.
     #[inline]
     pub(crate) fn plain_v6(&self) -> Option<&[u8; 16]> {
         let is_plain = self.version == IpVersion::V6 && self.fields.is_plain();
@@ -406,7 +406,7 @@ impl NextHop {
     }
 }
 
-/// Few words for the hasher; see [`Destination`].
+/// Gives the hasher few words; see [`Destination`].
 impl Hash for NextHop {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {

@@ -75,7 +75,7 @@ proptest! {
     }
 }
 
-/// The generators above reach what they are for: both outcomes, in numbers.
+/// The generators above serve their purpose: they make both outcomes, many times.
 #[test]
 fn scrambled_updates_are_often_valid() {
     use proptest::strategy::ValueTree as _;
@@ -91,7 +91,7 @@ fn scrambled_updates_are_often_valid() {
     assert!((50..450).contains(&valid), "{valid} of 500");
 }
 
-/// The canonical layout with any one byte changed to any other: where a fast path could go wrong.
+/// The canonical layout with any one byte changed to any other: a fast path could fail there.
 #[test]
 fn decodes_every_near_miss_as_prost_does() {
     let address = IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1]);

@@ -30,7 +30,7 @@ fn what_comes_too_early_breaks_it_and_changes_nothing() {
         }
         assert_eq!(handshake.take(Hello), Ok(false));
         assert_eq!(handshake.take(Update), Err(Breach::NotEstablished(Update)));
-        // A leaf has nothing to serve, so what asks it for something is not early but odd.
+        // A leaf serves nothing, so a request to it is not early but odd.
         let early = Err(Breach::NotEstablished(Subscribe));
         let subscribe = handshake.take(Subscribe);
         assert_eq!(subscribe, if side == Side::Reflector { early } else { Ok(false) });

@@ -68,7 +68,7 @@ fn a_hello_without_interval_is_refused() {
     }
 }
 
-/// An UPDATE of nested messages given without their keys and lengths.
+/// Decodes an UPDATE of nested messages that are given without their keys and lengths.
 fn update(fields: &[u8], destination: &[u8], next_hop: &[u8]) -> Result<Update, WireError> {
     let length = |message: &[u8]| u8::try_from(message.len()).unwrap();
     let nested = |key: u8, message: &[u8]| [&[key, length(message)], message].concat();
@@ -216,7 +216,7 @@ fn names_have_no_characters_that_act() {
             panic!("refused");
         };
         assert_eq!((&*heard.agent, &*heard.node), (shown, shown), "{}", bad.escape_unicode());
-        // What we send is as fit, also when it was put together by hand.
+        // What we send is just as safe, also when it was put together by hand.
         let extensions = Extensions { agent: name.clone(), node: name, ..Extensions::default() };
         let hello = Hello { keepalive_interval: 5, is_server: false, extensions: Some(extensions) };
         let mut bytes = Vec::new();
@@ -224,7 +224,7 @@ fn names_have_no_characters_that_act() {
         let hello = proto::Hello::decode(&bytes[HEADER_LEN..]).unwrap();
         assert_eq!((&*hello.agent, &*hello.node), (shown, shown));
     }
-    // They grow by what takes their place, and are cut all the same.
+    // Replacements make the text longer, and it is still cut.
     assert_eq!(Extensions::new(Capabilities::default(), "\0".repeat(255), "").agent.len(), 255);
 }
 

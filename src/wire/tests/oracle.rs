@@ -6,7 +6,7 @@ use crate::wire::{Action, Destination, NextHop, Update, Vni, WireError, proto};
 #[cfg(fuzzing)]
 use crate::wire::{HEADER_LEN, decode_update, encode_update};
 
-/// What decoding must come to, whatever the bytes.
+/// The expected result of decoding any bytes.
 pub(super) fn reference(payload: &[u8]) -> Result<Update, WireError> {
     let update = proto::Update::decode(payload).map_err(|_| WireError::Protobuf)?;
     let action = match update.action {
@@ -34,10 +34,10 @@ pub(super) fn reference(payload: &[u8]) -> Result<Update, WireError> {
     })
 }
 
-/// Decodes any bytes, and encodes what came of them.
+/// Decodes any bytes, and encodes the result again.
 ///
 /// # Panics
-/// When prost comes to something else.
+/// If prost has another result.
 #[cfg(fuzzing)]
 pub(crate) fn check(payload: &[u8]) {
     let decoded = decode_update(payload);

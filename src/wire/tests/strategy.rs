@@ -88,7 +88,7 @@ pub(super) fn message() -> impl Strategy<Value = Message> {
     ]
 }
 
-/// A varint in at least `len` bytes (ten at most), though fewer may do.
+/// A varint of at least `len` bytes (ten at most), even if fewer would do.
 fn varint(mut value: u64, len: usize) -> Vec<u8> {
     let mut out = Vec::new();
     loop {
@@ -102,7 +102,7 @@ fn varint(mut value: u64, len: usize) -> Vec<u8> {
     }
 }
 
-/// How long to make a varint: mostly as short as it gets.
+/// The length of a varint: mostly the shortest.
 fn padding() -> impl Strategy<Value = usize> {
     prop_oneof![8 => Just(0), 1 => 0_usize..12]
 }
@@ -115,7 +115,7 @@ fn delimited(number: u64, pad: usize, content: &[u8]) -> Vec<u8> {
     field(number, 2, 0, &[&varint(content.len() as u64, pad), content].concat())
 }
 
-/// A varint field; now and then with bits set that a 32-bit field has no room for.
+/// A varint field; sometimes with bits that a 32-bit field has no room for.
 fn scalar(number: u64, values: impl Strategy<Value = u32>) -> impl Strategy<Value = Vec<u8>> {
     let high = prop_oneof![4 => Just(0_u64), 1 => any::<u32>().prop_map(u64::from)];
     (values, high, padding(), padding()).prop_map(move |(value, high, key_pad, pad)| {
@@ -123,7 +123,7 @@ fn scalar(number: u64, values: impl Strategy<Value = u32>) -> impl Strategy<Valu
     })
 }
 
-/// A field of any number and type: unknown mostly, of the wrong wire type at times.
+/// A field of any number and type: mostly unknown, sometimes of the wrong wire type.
 fn stranger() -> impl Strategy<Value = Vec<u8>> {
     let number = prop_oneof![
         1 => 0_u64..6,
@@ -150,7 +150,7 @@ fn shuffled(fields: impl Strategy<Value = Vec<Vec<u8>>>) -> impl Strategy<Value 
     fields.prop_shuffle().prop_map(|fields| fields.concat())
 }
 
-/// All of `usual`, seldom less, in any order, some twice, with strangers between them.
+/// Usually all of `usual`, sometimes fewer, in any order, some twice, with unknown fields between them.
 fn scrambled(usual: Vec<BoxedStrategy<Vec<u8>>>) -> impl Strategy<Value = Vec<u8>> {
     let some = {
         let usual = usual.clone();
@@ -178,7 +178,7 @@ fn small(number: u64, beyond: u32) -> BoxedStrategy<Vec<u8>> {
     scalar(number, prop_oneof![20 => 0..beyond, 1 => any::<u32>()]).boxed()
 }
 
-/// Encodings that a proto3 decoder takes but no encoder makes, valid more often than not.
+/// Encodings that a proto3 decoder accepts but no encoder makes; more than half of them are valid.
 pub(super) fn scrambled_update() -> impl Strategy<Value = Vec<u8>> {
     let version = prop_oneof![6 => small(1, 1), 1 => small(1, 3)].boxed();
     let destination = scrambled(vec![version, prefix(2), small(3, 33)]);
@@ -200,7 +200,7 @@ pub(super) fn scrambled_update() -> impl Strategy<Value = Vec<u8>> {
     ])
 }
 
-/// What happens to bytes by accident.
+/// A random change of bytes.
 #[derive(Clone, Debug)]
 pub(super) enum Accident {
     Flip(Index, u8),
@@ -239,7 +239,7 @@ impl Accident {
     }
 }
 
-/// Bytes that look like keys and lengths more often than chance has it.
+/// Bytes that look like keys and lengths more often than random bytes do.
 pub(super) fn noise() -> impl Strategy<Value = Vec<u8>> {
     let telling = select(vec![
         0x00, 0x01, 0x02, 0x04, 0x06, 0x08, 0x0a, 0x10, 0x12, 0x18, 0x1a, 0x20, 0x22, 0x28, 0x2b,

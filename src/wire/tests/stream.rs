@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::strategy::{accidents, message};
 use crate::wire::{HEADER_LEN, MAX_FRAME, Message, Reassembly, Vni, WireError, split};
 
-/// Reads a stream as a session would: bytes arrive in pieces, whole messages are taken out.
+/// Reads a stream as a session does: bytes arrive in pieces, whole messages are taken out.
 #[derive(Default)]
 struct Session {
     reassembly: Reassembly,

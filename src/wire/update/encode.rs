@@ -75,8 +75,8 @@ fn frame(
     w
 }
 
-/// Encodes updates of one VNI as [`encode_update`] would, faster: what all of them have in
-/// common is encoded once.
+/// Encodes updates of one VNI as [`encode_update`] would, but faster: it encodes their common part
+/// only once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UpdateEncoder {
     vni: Vni,
@@ -84,7 +84,7 @@ pub(crate) struct UpdateEncoder {
     heads: [Head; 2],
 }
 
-/// What the frames of a VNI begin with. The length in the header is that of a plain route over IPv4.
+/// The beginning of the frames of a VNI. The length in the header is that of a plain route over IPv4.
 #[derive(Clone, Copy, Debug)]
 struct Head {
     bytes: [u8; HEAD],
@@ -96,7 +96,7 @@ const HEAD: usize = 16;
 /// Room for any frame that an [`UpdateEncoder`] writes, and for words beyond it.
 pub(crate) const FRAME_ROOM: usize = 80;
 const _: () = assert!(FRAME_ROOM >= MAX_UPDATE_FRAME);
-/// What comes before an IPv4 prefix, and before the address of a plain next hop over IPv6.
+/// The bytes before an IPv4 prefix, and before the address of a plain next hop over IPv6.
 const V4: u64 = u64::from_le_bytes([0x1a, 8, 0x12, 4, 0, 0, 0, 0]);
 const HOP: [u8; 4] = [0x22, 18, 0x0a, 16];
 
@@ -116,7 +116,7 @@ impl UpdateEncoder {
         Self { vni, heads: [head(Action::Add), head(Action::Remove)] }
     }
 
-    /// Writes the frame of an update. Returns its length; what comes behind it is overwritten as well.
+    /// Writes the frame of an update. Returns its length; also overwrites bytes behind it.
     #[inline]
     pub(crate) fn write(
         &self,
@@ -136,8 +136,8 @@ impl UpdateEncoder {
         frame.len()
     }
 
-    /// Writes the frame of an update of no default route, whose next hop is plain and over IPv6. Returns
-    /// its length; what comes behind it is overwritten as well.
+    /// Writes the frame of an update of a route that is no default route and has a plain next hop over IPv6. Returns
+    /// its length; also overwrites bytes behind it.
     #[inline]
     pub(crate) fn write_usual(
         &self,
@@ -149,7 +149,7 @@ impl UpdateEncoder {
         let (version, addr, length) = destination.parts();
         let head = &self.heads[action as usize];
         put(room, 0, head.bytes);
-        // It is less than `HEAD`, which the compiler must know.
+        // The length is less than `HEAD`; this tells the compiler.
         let at = head.len % HEAD;
         match version {
             IpVersion::V4 => {
@@ -162,8 +162,8 @@ impl UpdateEncoder {
                 at + 30
             }
             IpVersion::V6 => {
-                // A length of 128 is a varint of two bytes: 0x80 1. The second one is written over
-                // where there is none.
+                // A length of 128 is a varint of two bytes: 0x80 1. If the length is below 128, the second byte is
+                // overwritten.
                 let extra = length >> 7;
                 put(room, at, [0x1a, 22 + extra, 0x08, 1, 0x12, 16]);
                 put(room, at + 6, addr);
@@ -178,7 +178,7 @@ impl UpdateEncoder {
     }
 }
 
-/// Writes bytes to a place; `N` is known to the compiler, so that this is no call.
+/// Writes bytes to a place; the compiler knows `N`, so that no function is called.
 #[inline]
 fn put<const N: usize>(room: &mut [u8; FRAME_ROOM], at: usize, bytes: [u8; N]) {
     if let Some(place) = room.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {

@@ -31,7 +31,7 @@ pub(crate) fn front_update(bytes: &[u8]) -> Option<(Update, usize)> {
     usual_update(bytes).or_else(|| unusual_update(bytes))
 }
 
-/// One of any form.
+/// The same for an UPDATE of any form.
 #[cold]
 fn unusual_update(bytes: &[u8]) -> Option<(Update, usize)> {
     let frame = split(bytes).ok()??;

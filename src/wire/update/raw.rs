@@ -11,14 +11,14 @@ const fn key(number: u32, wire_type: u32) -> u32 {
     number << 3 | wire_type
 }
 
-/// Decodes an UPDATE's payload as prost does, then has the constructors judge it.
+/// Decodes an UPDATE's payload as prost does, then lets the constructors check the fields.
 pub(super) fn decode_any(payload: &[u8]) -> Result<Update, WireError> {
     let mut raw = RawUpdate::default();
     raw.merge(payload)?;
     raw.validate()
 }
 
-/// An UPDATE's fields before they mean anything.
+/// An UPDATE's unchecked fields.
 #[derive(Default)]
 struct RawUpdate<'a> {
     action: u32,

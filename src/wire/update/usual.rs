@@ -14,24 +14,24 @@
 use crate::wire::frame::{HEADER_LEN, MessageType, VERSION};
 use crate::wire::{Action, Destination, HopFields, IpVersion, NextHop, Update, Vni};
 
-/// Bytes of a payload that are looked at: the longest one of this form has 54.
+/// The number of bytes of a payload that are looked at: the longest payload of this form has 54.
 const WINDOW: usize = 64 - HEADER_LEN;
-/// The header of an UPDATE, as a word, where the length is 0.
+/// The header of an UPDATE, as a word, with the length 0.
 const HEADER: u32 = u32::from_le_bytes([VERSION, 0, 0, MessageType::Update as u8]);
-/// What is no part of the length in the word of a header, if the length is below 256.
+/// The bits of a header's word that are not part of the length, if the length is below 256.
 const HEADER_MASK: u32 = u32::from_le_bytes([0xff, 0xff, 0, 0xff]);
-/// What comes before an IPv4 prefix.
+/// The bytes before an IPv4 prefix.
 const V4: u64 = u64::from_le_bytes([0x1a, 8, 0x12, 4, 0, 0, 0, 0]);
 const V4_MASK: u64 = u64::from_le_bytes([0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
-/// What comes before an IPv6 prefix, without the length of the destination.
+/// The bytes before an IPv6 prefix, without the length of the destination.
 const V6: u64 = u64::from_le_bytes([0x1a, 0, 0x08, 1, 0x12, 16, 0, 0]);
 const V6_MASK: u64 = u64::from_le_bytes([0xff, 0, 0xff, 0xff, 0xff, 0xff, 0, 0]);
-/// What comes before the address of a next hop.
+/// The bytes before the address of a next hop.
 const HOP: u32 = u32::from_le_bytes([0x22, 18, 0x0a, 16]);
-/// The top bits of a varint's bytes, if it has five at most.
+/// The top bits of a varint's bytes, if it has at most five.
 const TOP_BITS: u64 = 0x80_8080_8080;
 
-/// The UPDATE at the front of what was received, and the length of its frame. Constant time.
+/// The UPDATE at the front of the received bytes, and the length of its frame. Constant time.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "as of `read`")]
 pub(crate) fn usual_update(received: &[u8]) -> Option<(Update, usize)> {
@@ -52,7 +52,7 @@ pub(crate) fn usual_update(received: &[u8]) -> Option<(Update, usize)> {
     read(window, length).map(|update| (update, HEADER_LEN + length))
 }
 
-/// The UPDATE that is all of a payload.
+/// The UPDATE that fills a payload.
 #[inline]
 pub(super) fn usual_payload(payload: &[u8]) -> Option<Update> {
     read(&copy(payload)?, payload.len())
@@ -114,14 +114,14 @@ fn word<const N: usize>(window: &[u8; WINDOW], at: usize) -> Option<[u8; N]> {
     window[at..at + N].try_into().ok()
 }
 
-/// The low 32 bits of the varint at the low end of a word, if it has five bytes at most, and how many.
+/// The low 32 bits of the varint at the low end of a word, and the number of its bytes, if it has at most five.
 #[inline]
 fn varint(word: u64) -> Option<(u32, usize)> {
     let ends = !word & TOP_BITS;
     if ends == 0 {
         return None;
     }
-    // All bits up to the top bit of the last byte, then seven of each byte pushed together.
+    // Keep all bits up to the top bit of the last byte, then push together seven of each byte.
     let bits = word & (ends ^ (ends - 1)) & !TOP_BITS;
     let bits = bits & 0x7f_007f_007f | (bits & 0x7f00_7f00) >> 1;
     let bits = bits & 0x3fff | (bits & 0x3fff_0000) >> 2 | (bits & 0x7f_0000_0000) >> 4;
@@ -143,7 +143,7 @@ mod tests {
 
     const ADDRESS: [u16; 8] = [0x2001, 0xdb8, 0, 0, 0, 0, 0, 1];
 
-    /// Updates of the usual form, and some that are nearly so.
+    /// Updates of the usual form, and some of nearly this form.
     fn update() -> impl Strategy<Value = Update> {
         let vni = prop_oneof![
             select(vec![0, 1, 127, 128, 16_383, 16_384, (1 << 21) - 1, 1 << 21, 1 << 28, u32::MAX]),
@@ -175,7 +175,7 @@ mod tests {
         update.vni.0 != 0 && !update.destination.is_default() && hop.is_ipv6()
     }
 
-    /// What is taken here is what the general decoder takes, and whole.
+    /// Checks that the general decoder takes the same UPDATE, and all of its bytes.
     fn agrees(received: &[u8]) -> Result<(), TestCaseError> {
         if let Some((update, length)) = usual_update(received) {
             let Ok(Some(Frame { kind, payload })) = split(received) else {
@@ -250,7 +250,7 @@ mod tests {
         }
     }
 
-    /// Numbers may be longer than they have to be, and keep their low half.
+    /// Numbers may have more bytes than they need, and keep their low half.
     #[test]
     fn padded_numbers_are_what_the_general_decoder_reads() {
         for vni in [&[0x81, 0][..], &[0x80, 0x80, 0], &[0xff; 4], &[0xff, 0xff, 0xff, 0xff, 0x7f]] {
