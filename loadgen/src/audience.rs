@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use crate::rng::Rng;
 
-/// Deals VNIs out by their numbers: every peer gets `each` different ones, or all if there are fewer, and
-/// every VNI goes to as many peers as any other, give or take one.
+/// Deals out VNIs by their numbers: every peer gets `each` different VNIs, or all if there are fewer, and
+/// every VNI goes to equally many peers, give or take one.
 pub(crate) fn deal(peers: u32, vnis: u32, each: u32, rng: &mut Rng) -> Vec<Vec<u32>> {
     let each = each.min(vnis);
-    // A deck of all VNIs is dealt out to the last card before it is shuffled again.
+    // A deck of all VNIs is dealt out completely before it is shuffled again.
     let mut deck: Vec<u32> = Vec::new();
-    // The last peer that a VNI went to, from 1.
+    // The last peer that got each VNI, from 1.
     let mut holder = vec![0u32; vnis as usize];
     let mut hand = |peer: u32| {
         let (mut hand, mut twice) = (Vec::with_capacity(each as usize), Vec::new());
@@ -21,7 +21,7 @@ pub(crate) fn deal(peers: u32, vnis: u32, each: u32, rng: &mut Rng) -> Vec<Vec<u
                 continue;
             };
             if holder[vni as usize] == peer {
-                twice.push(vni); // somebody else's
+                twice.push(vni); // left for another peer
                 continue;
             }
             holder[vni as usize] = peer;
@@ -34,7 +34,7 @@ pub(crate) fn deal(peers: u32, vnis: u32, each: u32, rng: &mut Rng) -> Vec<Vec<u
     (1..=peers).map(&mut hand).collect()
 }
 
-/// Sessions that only subscribe, in groups of those that are in the same VNIs.
+/// Sessions that only subscribe, in groups with the same VNIs.
 #[derive(Debug)]
 pub(crate) struct Audience {
     /// The VNIs of each group, by their numbers.
@@ -45,15 +45,15 @@ pub(crate) struct Audience {
 }
 
 impl Audience {
-    /// Everybody is in all VNIs.
+    /// Every session is in all VNIs.
     pub(crate) fn whole(sessions: usize, vnis: u32) -> Self {
         Self { groups: vec![(0..vnis).collect()], sessions: vec![0; sessions], each: vnis }
     }
 
-    /// Everybody is in some of them, as [`deal`] has it.
+    /// Every session is in some VNIs, dealt out by [`deal`].
     ///
     /// # Errors
-    /// One sentence, when that is too much.
+    /// One sentence, when there would be too many subscriptions.
     pub(crate) fn dealt(sessions: u32, vnis: u32, each: u32, seed: u64) -> Result<Self, String> {
         if each >= vnis {
             return Ok(Self::whole(sessions as usize, vnis));
@@ -85,7 +85,7 @@ impl Audience {
         self.each
     }
 
-    /// The VNIs of each group, and how many sessions it has.
+    /// The VNIs of each group, and its number of sessions.
     pub(crate) fn groups(&self) -> impl Iterator<Item = (&[u32], u64)> {
         let mut sizes = vec![0; self.groups.len()];
         self.sessions.iter().for_each(|group| sizes[*group] += 1);

@@ -36,8 +36,8 @@ impl Catalogue {
         }
     }
 
-    /// The route in the payload of an UPDATE; `None` for the route when it is none of these, `None` altogether when it
-    /// is no UPDATE.
+    /// The route in the payload of an UPDATE; `None` for the route when it is not in the catalogue, `None` altogether
+    /// when the payload is no UPDATE.
     #[inline]
     pub(crate) fn recognise(&self, payload: &[u8]) -> Option<(Action, Option<u32>)> {
         match self {
@@ -50,7 +50,7 @@ impl Catalogue {
 /// Routes with numbers in the order in which they were added.
 #[derive(Debug, Default)]
 pub(crate) struct List {
-    /// By the payload of the ADD.
+    /// Numbers by the payload of the ADD.
     numbers: HashMap<Box<[u8]>, u32>,
 }
 
@@ -64,7 +64,7 @@ impl List {
     pub(crate) fn add(&mut self, route: &ListedRoute) -> u32 {
         let next = self.len();
         let payload = route.payload(Action::Add);
-        // A table of many routes should not be copied for one that is there.
+        // A large table should not be copied for a route that is there already.
         match self.numbers.get(&payload[..]) {
             Some(number) => *number,
             None => {
@@ -87,7 +87,7 @@ impl List {
         if let Some(number) = self.numbers.get(rest) {
             return Some((action, Some(*number)));
         }
-        // A server may encode the same route in another way.
+        // A server may encode the same route differently.
         let Update { action, vni, destination, next_hop } = decode_update(payload).ok()?;
         Some((action, self.number(&ListedRoute { vni, destination, next_hop })))
     }
@@ -112,7 +112,7 @@ impl ListedRoute {
         self.frame(&mut frame, action);
         match split(&frame) {
             Ok(Some(frame)) => frame.payload.to_vec(),
-            _ => Vec::new(), // what was encoded here is a frame
+            _ => Vec::new(), // never happens: the frame was encoded here
         }
     }
 }
@@ -142,7 +142,7 @@ mod tests {
                 let payload = route.payload(action);
                 assert_eq!(payload.starts_with(&[0x08, 1]), action == Action::Remove);
                 assert_eq!(list.recognise(&payload), Some((action, Some(number))));
-                // The same with a field that this version does not know.
+                // The same payload with a field that this version does not know.
                 let longer = [&payload[..], &[0x78, 1]].concat();
                 assert_eq!(list.recognise(&longer), Some((action, Some(number))));
             }

@@ -52,7 +52,7 @@ enum LoadgenCommand {
     Rustbond(rustbond::Options),
 }
 
-/// Runs the command; failure also means that something was not delivered as it should.
+/// Runs the command; failure also means that updates were not delivered as they should.
 pub(crate) fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
     let Cli { mut common, command } = match Cli::from_arg_matches(&matches) {
@@ -100,7 +100,7 @@ fn dispatch(common: &Common, command: &LoadgenCommand, names_spawn: bool) -> Res
 /// All flags of the scenario with their values, given or not, by their long names.
 fn parameters(matches: &ArgMatches) -> Vec<(String, String)> {
     let mut cli = Cli::command();
-    cli.build(); // flags for all scenarios become flags of each
+    cli.build(); // copies flags for all scenarios to each scenario
     let Some((name, matches)) = matches.subcommand() else { return Vec::new() };
     let Some(scenario) = cli.find_subcommand(name) else { return Vec::new() };
     let value = |flag: &clap::Arg| {

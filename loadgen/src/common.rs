@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use crate::plan::FIRST_VNI;
 use crate::tls::TlsFlags;
 
-/// A run with a random first VNI takes one of so many blocks of so many VNIs.
+/// The number of blocks from which a run with a random first VNI takes one, and the VNIs of a block.
 const BLOCKS: u64 = 160;
 const BLOCK: u64 = 100_000;
 
@@ -86,7 +86,7 @@ impl Common {
         Duration::from_secs(self.timeout)
     }
 
-    /// The lowest VNI of this run, when it was not given.
+    /// The lowest VNI of this run, if it was not given.
     pub(crate) fn choose_first_vni(&self) -> u32 {
         if self.target.is_empty() {
             return FIRST_VNI;
@@ -96,7 +96,7 @@ impl Common {
     }
 
     /// # Errors
-    /// One sentence, when the server is known to hold no table.
+    /// One sentence, when the server is known to have no table.
     pub(crate) fn needs_table(&self) -> Result<(), String> {
         if self.target.is_empty() && self.spawn == Spawn::Repeater {
             return Err("the repeater holds no table: choose another scenario".into());

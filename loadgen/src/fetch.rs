@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// For connecting and for each read.
+/// The longest time to connect and for each read.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `http://HOST:PORT/PATH`
@@ -31,10 +31,10 @@ impl FromStr for Url {
     }
 }
 
-/// What was fetched.
+/// The pages fetched.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Fetched {
-    /// Whole pages.
+    /// The number of whole pages.
     pub(crate) pages: u64,
     pub(crate) bytes: u64,
 }
@@ -61,17 +61,17 @@ impl Fetcher {
         Self { stop, thread }
     }
 
-    /// What was fetched so far.
+    /// The pages fetched so far.
     ///
     /// # Errors
-    /// The first thing that went wrong.
+    /// The first error.
     pub(crate) fn finish(self) -> Result<Fetched, String> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().map_err(|_| "a thread panicked")?
     }
 }
 
-/// Fetches once, by version 1.0: the body ends with the connection.
+/// Fetches once, with HTTP/1.0: the body ends with the connection.
 fn fetch(url: &Url, stop: &AtomicBool, fetched: &mut Fetched) -> Result<(), String> {
     let describe = |error: std::io::Error| error.to_string();
     let address = url.host.to_socket_addrs().map_err(describe)?.next().ok_or("no such host")?;

@@ -7,14 +7,14 @@ use metalbond::wire::Action;
 use crate::catalogue::Catalogue;
 use crate::route_set::RouteSet;
 
-/// What was wrong with what subscribers received.
+/// The faults in what subscribers received.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Faults {
-    /// Routes not held at the end that should be.
+    /// Routes that should be held at the end but are not.
     pub(crate) missing: u64,
-    /// Routes held at the end that should not be, and routes nobody announced.
+    /// Routes held at the end that should not be, and routes that were never announced.
     pub(crate) extra: u64,
-    /// ADDs of routes held already, REMOVEs of routes not held.
+    /// ADDs of routes already held, and REMOVEs of routes not held.
     pub(crate) duplicate: u64,
     /// Bytes that are no message: each ends a session.
     pub(crate) garbage: u64,
@@ -33,7 +33,7 @@ impl AddAssign for Faults {
 }
 
 impl Faults {
-    /// One for each kind, with its name.
+    /// The number of each kind, with its name.
     pub(crate) fn named(&self) -> [(&'static str, u64); 5] {
         [
             ("missing", self.missing),
@@ -59,18 +59,18 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// For so many routes.
+    /// A ledger for `routes` routes.
     pub(crate) fn new(routes: u32) -> Self {
         Self { held: RouteSet::new(routes), updates: 0, faults: Faults::default() }
     }
 
-    /// Takes the payload of an UPDATE. False when it is none.
+    /// Takes the payload of an UPDATE. `false` when it is not an UPDATE.
     #[inline]
     pub(crate) fn update(&mut self, routes: &Catalogue, payload: &[u8]) -> bool {
         self.apply(routes.recognise(payload))
     }
 
-    /// Takes what [`Catalogue::recognise`] made of a payload. False when it is no UPDATE.
+    /// Takes the result of [`Catalogue::recognise`] for a payload. `false` when it is not an UPDATE.
     #[inline]
     pub(crate) fn apply(&mut self, recognised: Option<(Action, Option<u32>)>) -> bool {
         self.updates += 1;
@@ -87,7 +87,7 @@ impl Ledger {
         true
     }
 
-    /// All that was wrong, when exactly the `expected` routes should be held.
+    /// All faults, if exactly the `expected` routes should be held.
     pub(crate) fn settle(&self, expected: &RouteSet) -> Faults {
         let mut faults = self.faults;
         faults.missing += expected.without(&self.held);
@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(ledger.settle(&first(73)), Faults { missing: 3, ..Faults::default() });
         feed(&mut ledger, &plan, &plan.frames(Action::Add, 68..71)); // two held, one new
         feed(&mut ledger, &plan, &plan.frames(Action::Remove, 80..81)); // not held
-        feed(&mut ledger, &plan, &plan.frames(Action::Add, 100..101)); // not of the plan
+        feed(&mut ledger, &plan, &plan.frames(Action::Add, 100..101)); // not in the plan
         let faults = Faults { extra: 1, duplicate: 3, ..Faults::default() };
         assert_eq!(ledger.settle(&first(71)), faults);
         assert_eq!((ledger.held.len(), ledger.updates), (71, 135));

@@ -15,14 +15,14 @@ use indicatif::{DecimalBytes, HumanCount, ProgressBar, ProgressStyle};
 use crate::processes::{Each, Processes};
 use crate::procfs;
 
-/// Between two samples, to begin with.
+/// The first time between two samples.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// So many samples are enough for any plot: a longer run takes them less often.
+/// The most samples kept, enough for any plot: a longer run takes them less often.
 const SAMPLES_MAX: usize = 1200;
-/// Rates on the line are over so many samples.
+/// The number of samples over which the line shows rates.
 const RATE_OVER: usize = 5;
 
-/// The line on the terminal. There is one, as there is one run in a process.
+/// The line on the terminal. A process has one run and so one line.
 static LINE: OnceLock<ProgressBar> = OnceLock::new();
 /// The phases of the run so far, and when each began.
 static PHASES: Mutex<Vec<(Instant, String)>> = Mutex::new(Vec::new());
@@ -34,20 +34,20 @@ pub(crate) struct Sample {
     pub(crate) at: Duration,
     /// UPDATEs that subscribers have received.
     pub(crate) delivered: u64,
-    /// The servers' CPU time in ns and their resident memory in bytes; 0 when they are not known.
+    /// The servers' CPU time in ns and their resident memory in bytes; 0 when unknown.
     pub(crate) server_ns: u64,
     pub(crate) resident: u64,
     /// CPU time of loadgen in ns.
     pub(crate) own_ns: u64,
 }
 
-/// What was seen of a run.
+/// The samples and phases of a run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timeline {
     pub(crate) samples: Vec<Sample>,
     /// The greatest resident memory of each server, in bytes.
     pub(crate) peaks: Each<u64>,
-    /// What was done, and since when.
+    /// The phases, each with its beginning.
     pub(crate) phases: Vec<(Duration, String)>,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Begins to look at what is delivered and at the servers' processes, if they are known.
+    /// Begins to sample deliveries, and the servers' processes if they are known.
     ///
     /// # Errors
     /// One sentence.
@@ -68,7 +68,7 @@ impl Watch {
         LINE.get_or_init(|| {
             let style = ProgressStyle::with_template("{wide_msg}");
             ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| {
-                // Only a template that is wrong has no style.
+                // Only a wrong template has no style.
                 ProgressStyle::default_spinner()
             }))
         });
@@ -80,7 +80,7 @@ impl Watch {
         Ok(Self { began, is_over, thread })
     }
 
-    /// Ends it, with a last sample.
+    /// Ends the watch, with a last sample.
     pub(crate) fn finish(self) -> Timeline {
         self.is_over.store(true, Ordering::Release);
         self.thread.thread().unpark();
@@ -95,7 +95,7 @@ impl Watch {
     }
 }
 
-/// Says that a phase of the run begins.
+/// Begins a phase of the run.
 pub(crate) fn phase(text: &str) {
     let mut phases = PHASES.lock().unwrap_or_else(PoisonError::into_inner);
     phases.push((Instant::now(), text.to_owned()));
@@ -103,7 +103,7 @@ pub(crate) fn phase(text: &str) {
     say(&format!("loadgen: {text}"));
 }
 
-/// Says something, without tearing the line apart. A run goes on when nobody reads it.
+/// Prints a text without tearing the line apart. Does not fail if nobody reads it.
 pub(crate) fn say(text: &str) {
     let say = || drop(writeln!(std::io::stderr(), "{text}"));
     match LINE.get() {
@@ -123,7 +123,7 @@ fn watch(
     loop {
         let is_last = is_over.load(Ordering::Acquire);
         let before = samples.last().copied().unwrap_or_default();
-        // A server that is gone leaves the counters where they were.
+        // A server that is gone leaves the counters unchanged.
         let (mut server_ns, mut resident) = (before.server_ns, before.resident);
         if let Some((cpu_ns, memory)) = servers.glance() {
             (server_ns, resident) = (cpu_ns.sum(), memory.sum());
@@ -162,12 +162,12 @@ fn show(samples: &[Sample], knows_servers: bool) {
     let phase = phases.last().map_or("starting", |(_, text)| text).to_owned();
     drop(phases);
     let rate = (now.delivered - then.delivered) as f64 / seconds;
-    #[allow(clippy::cast_possible_truncation)] // of a rate that is shown
+    #[allow(clippy::cast_possible_truncation)] // the rate is only shown
     let mut text = format!("{:.1} s: {} updates/s", now.at.as_secs_f64(), HumanCount(rate as u64));
     if knows_servers {
         let cores = now.server_ns.saturating_sub(then.server_ns) as f64 / seconds / 1e9;
         text += &format!(", server {cores:.2} cores, {}", DecimalBytes(now.resident));
     }
-    // What the terminal has no room for is cut off at the end.
+    // Text beyond the width of the terminal is cut off.
     line.set_message(format!("{text}; {phase}"));
 }

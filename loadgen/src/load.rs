@@ -33,12 +33,12 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// VNIs that each peer is in: at most all.
+    /// How many VNIs each peer is in: at most all.
     pub(crate) fn vnis_per_peer(&self) -> u32 {
         self.vnis_per_peer.unwrap_or(self.vnis).min(self.vnis)
     }
 
-    /// The given number of routes, spread over the VNIs, with the next hops that the flags ask for.
+    /// `routes` routes, spread over the VNIs, with the next hops that the flags choose.
     pub(crate) fn plan(&self, routes: u32) -> Plan {
         if self.shared_next_hop {
             Plan::new(routes, self.vnis, 1)
@@ -61,13 +61,13 @@ pub(crate) struct Span {
     pub(crate) warm_up: f64,
 }
 
-/// A stretch of time on the command line, in seconds.
+/// A duration on the command line, in seconds.
 pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds")?;
     if (0.0..=1e6).contains(&seconds) { Ok(seconds) } else { Err("from 0 to 1000000".into()) }
 }
 
-/// A stretch of time that something is measured over, in seconds: rates need one.
+/// A measured duration, in seconds: not 0, because rates divide by it.
 pub(crate) fn duration(text: &str) -> Result<f64, String> {
     seconds(text)
         .ok()

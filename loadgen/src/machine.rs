@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-/// What is measured on, and by what.
+/// Describes the machine and the program.
 pub(crate) fn describe() -> Value {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     json!({
@@ -18,7 +18,7 @@ pub(crate) fn describe() -> Value {
     })
 }
 
-/// The processor's name, where the kernel tells one.
+/// The processor's name, if the kernel has one.
 fn cpu() -> Option<String> {
     let text = fs::read_to_string("/proc/cpuinfo").ok()?;
     let named = ["model name", "Model", "cpu model", "Hardware"];

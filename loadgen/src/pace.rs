@@ -4,11 +4,11 @@ use std::num::NonZeroU64;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-/// What sleeps take longer than they should, as far as it is reckoned with: this long before something
-/// is due, sleeping is left for looking at the clock. Longer would take the CPU from the server.
+/// The greatest delay of a sleep that is allowed for: this long before a number is due, the thread spins on the clock.
+/// A longer spin would take CPU time from the server.
 const SPIN_MAX: Duration = Duration::from_micros(80);
 const SPIN_MIN: Duration = Duration::from_micros(5);
-/// The longest sleep: what goes on meanwhile gets its turn.
+/// The longest sleep, so that the caller's other work has its turn.
 const NAP: Duration = Duration::from_millis(100);
 
 /// Numbers that are due one after another, from 0.
@@ -18,16 +18,16 @@ pub(crate) struct Pace {
     per_second: f64,
     next: u64,
     end: u64,
-    /// For how long the clock is looked at: what sleeps took longer lately, and some.
+    /// How long to spin: the recent delay of sleeps, and a reserve.
     spin: Duration,
 }
 
 impl Pace {
-    /// So many per second from now on, for some time.
+    /// Numbers due at a rate per second from now on, for some time.
     pub(crate) fn new(per_second: f64, duration: Duration) -> Self {
-        // By default a timer may be 50 us late. It is but late when the kernel refuses.
+        // By default a timer may be 50 us late. If the kernel refuses this, it stays late.
         rustix::thread::set_current_timer_slack(NonZeroU64::new(1)).ok();
-        // Float to integer conversion saturates: no rate is too high to be counted.
+        // The conversion saturates, so every rate can be counted.
         #[expect(clippy::cast_possible_truncation, reason = "rounded down on purpose")]
         let end = (per_second * duration.as_secs_f64()) as u64;
         Self {
@@ -44,7 +44,7 @@ impl Pace {
         self.start + Duration::from_secs_f64(number as f64 / self.per_second)
     }
 
-    /// Waits until something is due, but not for long; returns all that is. `None` when it is over.
+    /// Waits until a number is due, but not for long; returns all due numbers. `None` at the end.
     pub(crate) fn wait(&mut self) -> Option<Range<u64>> {
         if self.next >= self.end {
             return None;

@@ -14,7 +14,7 @@ const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// Connects and does the handshake, to the KEEPALIVE that ends it. The socket blocks.
 ///
 /// # Errors
-/// One sentence, when the server refuses or answers something else.
+/// One sentence, when the server refuses or gives another answer.
 pub(crate) fn connect(
     server: SocketAddr,
     tls: Option<&Tls>,
@@ -33,16 +33,16 @@ pub(crate) fn connect_plain(server: SocketAddr, keepalive: u32) -> Result<TcpStr
         .map(|(stream, _)| stream)
 }
 
-/// What a server's HELLO says.
+/// The relevant fields of a server's HELLO.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Manners {
-    /// Whether it says when a table is complete.
+    /// Whether the server sends END_OF_TABLE.
     pub(crate) tells_tables: bool,
-    /// The interval of KEEPALIVEs that it asks for, in seconds.
+    /// The interval of KEEPALIVEs that the server asks for, in seconds.
     pub(crate) keepalive: u32,
 }
 
-/// What a server's HELLO says. Asks it, by a session that ends at once.
+/// The fields of a server's HELLO. Opens a session for it that ends at once.
 ///
 /// # Errors
 /// One sentence, as for [`connect`].
@@ -54,7 +54,7 @@ pub(crate) fn manners(
     greet(server, tls, keepalive, "probe").map(|(_, manners)| manners)
 }
 
-/// See [`connect`]; and what the server's HELLO says.
+/// As [`connect`]; also returns the fields of the server's HELLO.
 fn greet(
     server: SocketAddr,
     tls: Option<&Tls>,
@@ -70,7 +70,7 @@ fn extensions(node: &str) -> Extensions {
     Extensions::new(Capabilities::OURS, agent, node)
 }
 
-/// A socket, which may have a receive buffer of a given size, or is that of a session over TLS.
+/// Connects a socket, with a receive buffer of a given size if any, or over TLS.
 fn dial(
     server: SocketAddr,
     tls: Option<&Tls>,
@@ -99,18 +99,18 @@ fn describe(server: SocketAddr, error: &std::io::Error) -> String {
     format!("session with {server}: {error}")
 }
 
-/// A session whose handshake is under way, so that many can be at once.
+/// A session during its handshake, so that many can be opened at once.
 #[derive(Debug)]
 pub(crate) struct Opening {
     stream: TcpStream,
     answers: Answers,
     server: SocketAddr,
-    /// Nothing, before its HELLO.
+    /// Default values before the server's HELLO.
     manners: Manners,
 }
 
 impl Opening {
-    /// Connects and says HELLO. The socket may have a receive buffer of a given size.
+    /// Connects and sends HELLO. The socket may have a receive buffer of a given size.
     ///
     /// # Errors
     /// One sentence, when the server refuses.
@@ -138,14 +138,14 @@ impl Opening {
         Ok(Self { stream, answers: Answers::default(), server, manners: Manners::default() })
     }
 
-    /// Waits for the server's HELLO, answers with a KEEPALIVE, and sends more in the same write.
-    /// The server's KEEPALIVE is still to be read.
+    /// Waits for the server's HELLO, answers with a KEEPALIVE, and sends `more` in the same write.
+    /// The server's KEEPALIVE remains to be read.
     ///
-    /// A server without extensions may drop what comes before it has sent its KEEPALIVE: there the
-    /// rest is sent behind that.
+    /// A server without extensions may drop messages that arrive before it has sent its KEEPALIVE: there
+    /// `more` is sent after that.
     ///
     /// # Errors
-    /// One sentence, when the server answers something else.
+    /// One sentence, when the server gives another answer.
     pub(crate) fn greeted(mut self, more: &[u8]) -> Result<Self, String> {
         let server = self.server;
         let describe = |error| describe(server, &error);
@@ -170,10 +170,10 @@ impl Opening {
         Ok(self)
     }
 
-    /// The session, for a reader to whom KEEPALIVEs mean nothing.
+    /// The session, for a reader that ignores KEEPALIVEs.
     ///
     /// # Errors
-    /// One sentence, when the server has sent something too early.
+    /// One sentence, when the server has sent a message too early.
     pub(crate) fn into_stream(self) -> Result<TcpStream, String> {
         if self.answers.is_empty() {
             Ok(self.stream)
@@ -183,7 +183,7 @@ impl Opening {
     }
 }
 
-/// Connects with a receive buffer of a given size, which must be set before.
+/// Connects with a receive buffer of a given size, which must be set before the connection.
 fn connect_small(server: SocketAddr, size: usize) -> std::io::Result<TcpStream> {
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
     let family = if server.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
@@ -193,10 +193,10 @@ fn connect_small(server: SocketAddr, size: usize) -> std::io::Result<TcpStream> 
     Ok(socket.into())
 }
 
-/// Asks for the routes of some VNIs.
+/// Subscribes to some VNIs.
 ///
 /// # Errors
-/// Whatever the socket says.
+/// The socket's error.
 pub(crate) fn subscribe(
     stream: &mut TcpStream,
     vnis: impl Iterator<Item = Vni>,
@@ -204,10 +204,10 @@ pub(crate) fn subscribe(
     send(stream, &vnis.map(Message::Subscribe).collect::<Vec<_>>())
 }
 
-/// Waits until a server that has nothing else to say has read everything so far.
+/// Waits until a server that sends nothing else has read everything so far.
 ///
 /// # Errors
-/// Whatever the socket says, and when the server says something else.
+/// The socket's error, or an error when the server sends another message.
 pub(crate) fn barrier(stream: &mut TcpStream, patience: Duration) -> std::io::Result<()> {
     stream.set_read_timeout(Some(patience))?;
     send(stream, &[Message::Keepalive])?;
@@ -222,7 +222,7 @@ fn send(stream: &mut TcpStream, messages: &[Message]) -> std::io::Result<()> {
     stream.write_all(&bytes)
 }
 
-/// Messages of a server, one by one.
+/// The messages of a server, one by one.
 #[derive(Debug, Default)]
 struct Answers {
     input: Reassembly,
@@ -260,7 +260,7 @@ impl Answers {
         }
     }
 
-    /// Whether the server has sent nothing that was not asked for here.
+    /// Whether the server has sent nothing but the expected answers.
     fn is_empty(&self) -> bool {
         self.unread.is_empty() && self.input.kept() == 0
     }
@@ -290,7 +290,7 @@ impl Publisher {
         Ok(Self { stream, answers: Answers::default(), keepalive, kept_alive })
     }
 
-    /// Sends whole messages. Waits for as long as the server takes nothing.
+    /// Sends whole messages. Waits while the server reads nothing.
     ///
     /// # Errors
     /// One sentence.
@@ -298,7 +298,7 @@ impl Publisher {
         self.stream.write_all(frames).map_err(|error| format!("publisher: {error}"))
     }
 
-    /// Sends a KEEPALIVE when it is time. Between calls of [`Publisher::publish`] only.
+    /// Sends a KEEPALIVE if one is due. Call it only between calls of [`Publisher::publish`].
     ///
     /// # Errors
     /// One sentence.
@@ -310,7 +310,7 @@ impl Publisher {
         let mut exchange = || {
             send(&mut self.stream, &[Message::Keepalive])?;
             self.stream.set_nonblocking(true)?;
-            // Earlier answers. They tell nothing that a failed send would not.
+            // Reads earlier answers: only the end of the session matters.
             let read = self.stream.read(&mut [0; 4096]);
             self.stream.set_nonblocking(false)?;
             match read {
@@ -328,7 +328,7 @@ impl Publisher {
     }
 
     /// Waits until the server has read everything so far: it answers a KEEPALIVE in its turn.
-    /// Not to be mixed with [`Publisher::tick`].
+    /// Do not use it together with [`Publisher::tick`].
     ///
     /// # Errors
     /// One sentence.

@@ -8,29 +8,29 @@ use crate::plan::Plan;
 use crate::rng::Rng;
 use crate::route_set::RouteSet;
 
-/// What happens next.
+/// The next event of a VM.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum VmEvent {
     /// A VM starts; `first` when it is the tenant's first on that hypervisor.
     Start { vm: u32, host: u32, first: bool },
     /// A VM stops; `last` when it was the tenant's last on that hypervisor.
     Stop { vm: u32, host: u32, last: bool },
-    /// A VM moves: both.
+    /// A VM moves: it stops and starts.
     Move { vm: u32, from: u32, to: u32, first: bool, last: bool },
 }
 
-/// How large it all is.
+/// The size of the simulation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Size {
     pub(crate) hosts: u32,
     pub(crate) tenants: u32,
-    /// VMs that there could be; about half of them run.
+    /// The number of VMs; about half of them run.
     pub(crate) vms: u32,
-    /// For so many events no VM of a tenant comes to a hypervisor that the tenant has left. What
-    /// the server sent before it knew should be gone by then: on the wire nothing tells it from
-    /// what answers the next SUBSCRIBE.
+    /// For this many events no VM of a tenant comes to a hypervisor that the tenant has left. By then the updates that
+    /// the server sent before it knew are gone: nothing on the wire distinguishes them from the answer to the next
+    /// SUBSCRIBE.
     pub(crate) absence: u64,
-    /// Tenants of which a hypervisor may have VMs; all, when it is as many.
+    /// How many tenants a hypervisor may have VMs of; all, if it equals `tenants`.
     pub(crate) tenants_per_host: u32,
 }
 
@@ -39,22 +39,22 @@ pub(crate) struct Size {
 pub(crate) struct Placement {
     size: Size,
     rng: Rng,
-    /// VMs, those that run first.
+    /// All VMs, the running ones first.
     order: Vec<u32>,
     running: usize,
-    /// The hypervisors of each tenant, where it may not be on all.
+    /// The hypervisors of each tenant; `None` if each may be on all.
     places: Option<Vec<Vec<u32>>>,
-    /// Where each VM runs, or ran last.
+    /// The present or last hypervisor of each VM.
     host: Vec<u32>,
-    /// VMs of each tenant on each hypervisor.
+    /// The number of VMs of each tenant on each hypervisor.
     counts: Vec<u32>,
-    /// When a tenant left a hypervisor, as a number of events, from 1; 0 is never.
+    /// When each tenant left each hypervisor, as a number of events, from 1; 0 means never.
     left: Vec<u64>,
     events: u64,
 }
 
 impl Placement {
-    /// Nothing runs. Every tenant needs a hypervisor.
+    /// No VM runs yet. Every tenant needs a hypervisor.
     pub(crate) fn new(size: Size, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let mut order: Vec<u32> = (0..size.vms).collect();
@@ -81,7 +81,7 @@ impl Placement {
         }
     }
 
-    /// Starts a VM, if there is one that does not run.
+    /// Starts a VM, if one is stopped.
     pub(crate) fn start(&mut self) -> Option<VmEvent> {
         let stopped = self.size.vms - u32::try_from(self.running).unwrap_or(u32::MAX);
         if stopped == 0 {
@@ -96,11 +96,11 @@ impl Placement {
         Some(VmEvent::Start { vm, host, first })
     }
 
-    /// What happens next. `None` when chance has found nothing.
+    /// The next event. `None` when the random choice found none.
     pub(crate) fn next(&mut self) -> Option<VmEvent> {
         self.events += 1;
         let running = u32::try_from(self.running).unwrap_or(u32::MAX);
-        // Some move; of the others as many start as stop, so that about half of all run.
+        // Some VMs move; else as many start as stop, so that about half of all run.
         if self.rng.below(10) >= 4 || running == 0 {
             if self.rng.below(self.size.vms) >= running {
                 return self.start();
@@ -126,7 +126,7 @@ impl Placement {
         VmEvent::Stop { vm, host, last }
     }
 
-    /// A hypervisor for a VM.
+    /// Chooses a hypervisor for a VM.
     fn choose(&mut self, vm: u32, other_than: Option<u32>) -> Option<u32> {
         for _ in 0..16 {
             let host = match &self.places {
@@ -173,8 +173,8 @@ impl Placement {
         most.map_or(self.size.hosts, |most| u32::try_from(most).unwrap_or(u32::MAX))
     }
 
-    /// The route to a VM on a hypervisor. Where next hops are not shared, there is one for each hypervisor that the
-    /// VM may be on, and not for all: so a run of many hypervisors that have few tenants each needs little memory.
+    /// The route to a VM on a hypervisor. If next hops are not shared, there is a route for each hypervisor of the VM's
+    /// tenant, not for all: so a run of many hypervisors with few tenants each needs little memory.
     pub(crate) fn route(&self, plan: &Plan, vm: u32, host: u32) -> u32 {
         let place = match &self.places {
             Some(places) if !plan.shares_hops() => {
@@ -187,7 +187,7 @@ impl Placement {
         plan.route(vm, place)
     }
 
-    /// What should be held by each hypervisor, then by one who is subscribed to all tenants' VNIs
+    /// The routes that each hypervisor should hold, then those of a session that is subscribed to all tenants' VNIs
     /// and announces nothing.
     pub(crate) fn views(&self, plan: &Plan) -> Vec<RouteSet> {
         let mut views = vec![RouteSet::new(plan.routes); self.size.hosts as usize + 1];
@@ -257,7 +257,7 @@ mod tests {
         assert_ne!(run(1), run(2));
     }
 
-    /// Follows the events alone and comes to the same views.
+    /// Follows the events alone and arrives at the same views.
     #[test]
     fn views_follow_from_events() {
         let plan = Plan::movable(SIZE.vms, SIZE.tenants, SIZE.hosts, true).unwrap();

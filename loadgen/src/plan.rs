@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use metalbond::wire::{Action, Destination, NextHop, Vni, decode_update, encode_update};
 
-/// A VNI of the size that is usual: three bytes on the wire.
+/// A VNI of the usual size: three bytes on the wire.
 pub(crate) const FIRST_VNI: u32 = 200_000;
 const FIRST_ADDRESS: u32 = 0x0a00_0000;
 const HOP_PREFIX: [u8; 12] = [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -21,24 +21,24 @@ pub(crate) struct Plan {
     first_vni: u32,
     /// Number of routes.
     pub(crate) routes: u32,
-    /// Number of VNIs that they are spread over.
+    /// Number of VNIs over which they are spread.
     pub(crate) vnis: u32,
     hops: Hops,
     /// Number of routes to one destination.
     variants: u32,
 }
 
-/// Who the next hops of routes are.
+/// The next hops of routes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Hops {
-    /// Each route has its own.
+    /// Each route has its own next hop.
     Own,
-    /// So many are spread over all.
+    /// All routes share this number of next hops.
     Shared(u32),
 }
 
 impl Plan {
-    /// Routes with a destination each, over so many next hops.
+    /// Routes with a destination each, over `hops` next hops.
     pub(crate) fn new(routes: u32, vnis: u32, hops: u32) -> Self {
         Self { first_vni: FIRST_VNI, routes, vnis, hops: Hops::Shared(hops), variants: 1 }
     }
@@ -48,13 +48,13 @@ impl Plan {
         Self { hops: Hops::Own, ..Self::new(routes, vnis, 1) }
     }
 
-    /// Routes in one VNI that is none of this plan's.
+    /// Routes in one VNI outside of this plan.
     pub(crate) fn elsewhere(&self, routes: u32, hops: u32) -> Self {
         Self { first_vni: self.first_vni + self.vnis, ..Self::new(routes, 1, hops) }
     }
 
-    /// Destinations that can be at any of some places: each by the next hop of the place, or by one of
-    /// its own there. `None` when these are too many.
+    /// Destinations that can be at any of `places` places: each with the next hop of the place, or with a next hop of
+    /// its own there. `None` when there are too many routes.
     pub(crate) fn movable(
         destinations: u32,
         vnis: u32,
@@ -66,12 +66,12 @@ impl Plan {
         Some(Self { variants: places, hops, ..Self::new(routes, vnis, 1) })
     }
 
-    /// The same routes in VNIs from this one on.
+    /// The same routes in VNIs from `first` on.
     ///
     /// # Errors
-    /// One sentence, when there are not so many VNIs.
+    /// One sentence, when there are not enough VNIs.
     pub(crate) fn beginning_at(self, first: u32) -> Result<Self, String> {
-        // One more than these can be needed: that of `elsewhere`.
+        // One more VNI may be needed, for `elsewhere`.
         match first.checked_add(self.vnis) {
             Some(_) => Ok(Self { first_vni: first, ..self }),
             None => Err(format!(
@@ -81,7 +81,7 @@ impl Plan {
         }
     }
 
-    /// The plan, if what so many sessions hold of it fits into memory: a bit for each route, twice.
+    /// The plan, if the views of `sessions` sessions fit into memory: a bit for each route, twice.
     ///
     /// # Errors
     /// One sentence.
@@ -104,7 +104,7 @@ impl Plan {
         Vni(self.first_vni + number)
     }
 
-    /// The number of the VNI that a route is in.
+    /// The number of a route's VNI.
     pub(crate) fn vni_of(&self, route: u32) -> u32 {
         route / self.variants % self.vnis
     }
@@ -118,7 +118,7 @@ impl Plan {
         destination * self.variants + variant
     }
 
-    /// Whether next hops are shared: then a destination's places are numbered alike for all destinations.
+    /// Whether next hops are shared: then a place has the same number for all destinations.
     pub(crate) fn shares_hops(&self) -> bool {
         matches!(self.hops, Hops::Shared(_))
     }
@@ -157,15 +157,15 @@ impl Plan {
         encode_update(out, action, self.vni(number % self.vnis), &destination, &hop);
     }
 
-    /// The route in the payload of an UPDATE; `None` for the route when it is none of the plan's,
-    /// `None` altogether when it is no UPDATE.
+    /// The route in the payload of an UPDATE; `None` for the route when it is not in the plan,
+    /// `None` altogether when the payload is no UPDATE.
     #[inline]
     pub(crate) fn recognise(&self, payload: &[u8]) -> Option<(Action, Option<u32>)> {
         let (action, rest) = match payload {
             [0x08, 1, rest @ ..] => (Action::Remove, rest),
             _ => (Action::Add, payload),
         };
-        // What the plan's frames look like. Anything else is decoded in full.
+        // The form of the plan's frames. Other frames are decoded in full.
         let [0x10, a, b, c @ ..0x80, 0x1a, 8, 0x12, 4, d0, d1, d2, d3, 0x18, 32, rest @ ..] = rest
         else {
             return self.recognise_any(payload);
@@ -204,7 +204,7 @@ impl Plan {
         }
         let hops = match self.hops {
             Hops::Own => {
-                // No division where none is needed.
+                // Avoids a needless division.
                 let number = if self.variants == 1 { hop } else { hop / self.variants };
                 return (number == destination && hop < self.routes).then_some(hop);
             }
@@ -223,7 +223,7 @@ impl Plan {
     }
 }
 
-/// Which of a destination's routes is by one of so many shared next hops.
+/// The variant of a destination that has a given next hop of `hops` shared ones.
 #[inline]
 fn variant(destination: u32, hop: u32, hops: u32) -> u32 {
     let base = destination % hops;

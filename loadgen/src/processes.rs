@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::procfs::{self, Usage};
 
-/// A value for each process that is looked at, in the order of the command line; none, where no process is
+/// A value for each measured process, in the order of the command line; empty when no process is
 /// known.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Each<T>(Vec<T>);
@@ -22,7 +22,7 @@ impl<T: Copy> Each<T> {
         Each(self.0.iter().copied().map(of).collect())
     }
 
-    /// All together; nothing, where no process is known.
+    /// The sum of all; `None` when no process is known.
     pub(crate) fn sum(&self) -> T
     where
         T: Sum,
@@ -30,7 +30,7 @@ impl<T: Copy> Each<T> {
         self.0.iter().copied().sum()
     }
 
-    /// The greater of two values of each process. A process that only one of them knows keeps that.
+    /// The greater of two values of each process. A process with only one value keeps it.
     pub(crate) fn max(&self, other: &Self) -> Self
     where
         T: Ord,
@@ -74,29 +74,29 @@ impl Processes {
         Self(ids.into())
     }
 
-    /// Whether there are any.
+    /// Whether any process is known.
     pub(crate) fn are_known(&self) -> bool {
         !self.0.is_empty()
     }
 
-    /// What each has used so far.
+    /// What each process has used so far.
     ///
     /// # Errors
-    /// One sentence, when one of them is gone.
+    /// One sentence, when a process is gone.
     pub(crate) fn used(&self) -> Result<Each<Usage>, String> {
         self.0.iter().map(|id| Usage::of(*id)).collect::<Result<_, _>>().map(Each)
     }
 
-    /// The resident memory of each, in bytes, exactly. It takes milliseconds of a large process.
+    /// The exact resident memory of each process, in bytes. Takes milliseconds for a large process.
     ///
     /// # Errors
-    /// One sentence, when one of them is gone or is another user's.
+    /// One sentence, when a process is gone or belongs to another user.
     pub(crate) fn resident(&self) -> Result<Each<u64>, String> {
         self.0.iter().map(|id| procfs::resident(*id)).collect::<Result<_, _>>().map(Each)
     }
 
-    /// CPU time in ns and resident memory in bytes of each, by looks that cost next to nothing; `None` when
-    /// there is no process, or one of them is gone.
+    /// CPU time in ns and resident memory in bytes of each process, at almost no cost; `None` when
+    /// no process is known, or one of them is gone.
     pub(crate) fn glance(&self) -> Option<(Each<u64>, Each<u64>)> {
         let seen: Vec<_> = self.0.iter().map(|id| procfs::glance(*id)).collect::<Option<_>>()?;
         let (cpu_ns, resident) = seen.into_iter().unzip();

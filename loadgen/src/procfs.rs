@@ -6,7 +6,7 @@ use std::ops::{Add, Sub};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// What a process had used at one moment, or between two.
+/// The resources used by a process until one moment, or between two.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
     /// CPU time of all its threads that still run, in ns (schedstat, exact to a tick).
@@ -14,9 +14,9 @@ pub(crate) struct Usage {
     /// CPU time in user mode and in the kernel, in ticks of 10 ms; the split is sampled.
     pub(crate) user_ticks: u64,
     pub(crate) system_ticks: u64,
-    /// Times that a thread went to sleep.
+    /// The number of times that a thread went to sleep.
     pub(crate) voluntary: u64,
-    /// Times that a thread was made to wait.
+    /// The number of times that a thread had to wait for a core.
     pub(crate) involuntary: u64,
 }
 
@@ -78,7 +78,7 @@ impl Usage {
         let entries =
             fs::read_dir(&tasks).map_err(|error| format!("cannot read {tasks}: {error}"))?;
         for task in entries.flatten() {
-            // A thread may end in between.
+            // A thread may end meanwhile.
             let Some(ran) = ran_ns(&task) else { continue };
             usage.cpu_ns += ran;
             let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
@@ -95,8 +95,8 @@ fn ran_ns(task: &fs::DirEntry) -> Option<u64> {
     schedstat.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// A look at a process that costs next to nothing: CPU time in ns, and resident memory in bytes to
-/// some hundreds of KiB, which the kernel knows without a walk through page tables.
+/// CPU time in ns of a process, and its resident memory in bytes, at almost no cost. The memory is exact to some
+/// hundreds of KiB: the kernel knows it without a walk through page tables.
 pub(crate) fn glance(pid: u32) -> Option<(u64, u64)> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
     let cpu_ns = tasks.flatten().filter_map(|task| ran_ns(&task)).sum();
@@ -110,7 +110,7 @@ pub(crate) fn glance(pid: u32) -> Option<(u64, u64)> {
 /// From its page tables: VmRSS in `status` is counted per CPU and off by hundreds of KiB.
 ///
 /// # Errors
-/// One sentence, when there is no such process or it is another user's.
+/// One sentence, when there is no such process or it belongs to another user.
 pub(crate) fn resident(pid: u32) -> Result<u64, String> {
     let path = format!("/proc/{pid}/smaps_rollup");
     let rollup =
@@ -118,13 +118,13 @@ pub(crate) fn resident(pid: u32) -> Result<u64, String> {
     field(&rollup, "Rss").map(|kib| kib * 1024).ok_or_else(|| format!("{path} has no Rss"))
 }
 
-/// CPU time in ns of all threads of loadgen, also of those that have ended.
+/// CPU time in ns of all threads of loadgen, including ended ones.
 pub(crate) fn own_cpu_ns() -> u64 {
     let own = clock_gettime(ClockId::ProcessCPUTime);
     own.tv_sec.cast_unsigned() * 1_000_000_000 + own.tv_nsec.cast_unsigned()
 }
 
-/// The number behind `name:` at the start of a line.
+/// The number after `name:` at the start of a line.
 fn field(status: &str, name: &str) -> Option<u64> {
     let rest = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
     rest.split_ascii_whitespace().next()?.parse().ok()

@@ -11,12 +11,12 @@ use serde::Deserialize;
 
 use crate::catalogue::ListedRoute;
 
-/// The newest version of the format that is known here.
+/// The newest version of the format that this program knows.
 const VERSION: u32 = 1;
-/// No line is longer.
+/// The most bytes of a line.
 const LINE_MAX: u64 = 1 << 20;
 
-/// What a line says.
+/// A line of a recording.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Line {
     /// A route of the table with which the recording began.
@@ -27,17 +27,17 @@ pub(crate) enum Line {
     Added(Recorded),
     /// A route was withdrawn.
     Withdrawn(Recorded),
-    /// So many events are not in the file.
+    /// This number of events is missing in the file.
     Missed(u64),
-    /// Anything else, such as a session that began.
+    /// Another event, such as the beginning of a session.
     Other,
 }
 
-/// A route as it was recorded.
+/// A recorded route.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Recorded {
     pub(crate) route: ListedRoute,
-    /// The peer that announced it, if it was one; of several peers the first.
+    /// The peer that announced it, if any; the first of several.
     pub(crate) announcer: Option<String>,
     /// In microseconds since 1970; 0 for a route of the table.
     pub(crate) at: u64,
@@ -50,7 +50,7 @@ pub(crate) struct Recording {
     path: PathBuf,
     line: u64,
     buffer: Vec<u8>,
-    /// Whether the last line was cut short, and left out.
+    /// Whether the last line was cut short and ignored.
     pub(crate) is_cut: bool,
 }
 
@@ -131,7 +131,7 @@ impl Recording {
         let wrong = |why: &str| Err(format!("{}, line {}: {why}", self.path.display(), self.line));
         match row.map(Row::line) {
             Ok(Some(line)) => Ok(Some(line)),
-            // A recorder that is killed, or whose disk is full, leaves a part of a line.
+            // A recorder that was killed, or whose disk was full, leaves a part of a line.
             _ if !self.buffer.ends_with(b"\n") => {
                 self.is_cut = true;
                 Ok(None)
@@ -141,7 +141,7 @@ impl Recording {
         }
     }
 
-    /// Reads a line into the buffer; false at the end.
+    /// Reads a line into the buffer; `false` at the end.
     fn read(&mut self) -> Result<bool, String> {
         self.line += 1;
         self.buffer.clear();
@@ -159,7 +159,7 @@ impl Recording {
     }
 }
 
-/// Microseconds since 1970 of a time as recordings have it: `2026-11-23T03:40:25.347411Z`.
+/// Microseconds since 1970, from the form of recordings: `2026-11-23T03:40:25.347411Z`.
 fn microseconds(text: &str) -> Option<u64> {
     let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
     let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
@@ -173,7 +173,7 @@ fn microseconds(text: &str) -> Option<u64> {
     if !is_date || hour > 23 || minute > 59 || second > 60 || fraction.len() > 6 {
         return None;
     }
-    // Years begin in March here, so that a leap day is the last of its year.
+    // Years begin in March here, so that a leap day is the last day of its year.
     let years = if month < 3 { year - 1 } else { year };
     let months = (month + 9) % 12;
     let days =

@@ -19,7 +19,7 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// A number below `end`, which is at least 1.
+    /// A number from 0 to `end` - 1; `end` is at least 1.
     pub(crate) fn below(&mut self, end: u32) -> u32 {
         u32::try_from(((self.next() >> 32) * u64::from(end)) >> 32).unwrap_or(0)
     }

@@ -4,10 +4,10 @@ use std::iter::Sum;
 use std::ops::{Add, Sub};
 use std::sync::Arc;
 
-/// What a set of routes comes to. Different sets have different digests, but for a chance of 1 in 2^64.
+/// The digest of a set of routes. Different sets have different digests, except for a chance of 1 in 2^64.
 ///
-/// Digests of disjoint sets add up to that of their union, so that a large set which changes a little
-/// needs no look at the rest of it.
+/// Digests of disjoint sets add up to the digest of their union, so that a small change of a large set
+/// needs no look at the rest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Digest {
     len: u64,
@@ -15,10 +15,10 @@ pub(crate) struct Digest {
 }
 
 impl Digest {
-    /// That of one route.
+    /// The digest of one route.
     #[inline]
     fn of(route: u32) -> Self {
-        // A sum of anything linear would be the same for many sets.
+        // The sum of a linear function would be the same for many sets.
         let mixed = (u64::from(route) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         Self { len: 1, sum: (mixed ^ mixed >> 32).wrapping_mul(0xD6E8_FEB8_6659_FD93) }
     }
@@ -67,12 +67,12 @@ pub(crate) struct RouteSet {
 }
 
 impl RouteSet {
-    /// None of `routes` routes.
+    /// An empty set for `routes` routes.
     pub(crate) fn new(routes: u32) -> Self {
         Self { bits: vec![0; (routes as usize).div_ceil(64)], digest: Digest::default() }
     }
 
-    /// Some of `routes` routes.
+    /// A set of some of `routes` routes.
     pub(crate) fn of(routes: u32, members: impl IntoIterator<Item = u32>) -> Self {
         let mut set = Self::new(routes);
         for route in members {
@@ -89,7 +89,7 @@ impl RouteSet {
         self.digest
     }
 
-    /// False when it was there already.
+    /// `false` when the route was in the set already.
     #[inline]
     pub(crate) fn insert(&mut self, route: u32) -> bool {
         let word = &mut self.bits[route as usize / 64];
@@ -102,7 +102,7 @@ impl RouteSet {
         is_new
     }
 
-    /// False when it was not there.
+    /// `false` when the route was not in the set.
     #[inline]
     pub(crate) fn remove(&mut self, route: u32) -> bool {
         let word = &mut self.bits[route as usize / 64];
@@ -115,34 +115,34 @@ impl RouteSet {
         was_there
     }
 
-    /// How many routes of `self` are not in `other`. Both are of the same plan.
+    /// The number of routes of `self` that are not in `other`. Both belong to the same plan.
     pub(crate) fn without(&self, other: &Self) -> u64 {
         let words = self.bits.iter().zip(&other.bits);
         words.map(|(here, there)| u64::from((here & !there).count_ones())).sum()
     }
 }
 
-/// What sessions should hold.
+/// The routes that sessions should hold.
 #[derive(Clone, Debug)]
 pub(crate) enum Views {
-    /// All of them the same.
+    /// All sessions the same routes.
     Same(Arc<RouteSet>),
-    /// Each peer, by its number, what is its own.
+    /// Each peer, by its number, routes of its own.
     Each(Arc<Vec<RouteSet>>),
 }
 
 impl Views {
-    /// Everybody holds these routes.
+    /// Every session holds these routes.
     pub(crate) fn same(set: RouteSet) -> Self {
         Self::Same(Arc::new(set))
     }
 
-    /// Each peer holds a set of its own.
+    /// Each peer holds its own set.
     pub(crate) fn each(sets: Vec<RouteSet>) -> Self {
         Self::Each(Arc::new(sets))
     }
 
-    /// What one peer should hold.
+    /// The routes that one peer should hold.
     pub(crate) fn of(&self, peer: usize) -> &RouteSet {
         match self {
             Self::Same(set) => set,
@@ -150,7 +150,7 @@ impl Views {
         }
     }
 
-    /// What each comes to.
+    /// The digests of these sets.
     pub(crate) fn digests(&self) -> Digests {
         match self {
             Self::Same(set) => Digests::Same(set.digest()),
@@ -159,17 +159,17 @@ impl Views {
     }
 }
 
-/// What sessions should come to: [`Views`] without the routes.
+/// The digests that sessions should reach: [`Views`] without the routes.
 #[derive(Clone, Debug)]
 pub(crate) enum Digests {
-    /// All of them to the same.
+    /// All sessions the same digest.
     Same(Digest),
-    /// Each peer, by its number, to what is its own.
+    /// Each peer, by its number, its own digest.
     Each(Arc<[Digest]>),
 }
 
 impl Digests {
-    /// What one peer should come to.
+    /// The digest that one peer should reach.
     #[inline]
     pub(crate) fn of(&self, peer: usize) -> Digest {
         match self {

@@ -21,43 +21,43 @@ use crate::report::RunReport;
 use crate::route_set::Views;
 use crate::target::Target;
 
-/// A view stays as it is when nothing has come for so long. A site that has just begun to want a VNI takes
-/// some tenths of a second until it has what the other sites announce.
+/// How long no update must come before a view counts as stable. A site that has just joined a VNI takes
+/// some tenths of a second until it has the other sites' announcements.
 const QUIET: Duration = Duration::from_millis(200);
 const SITES_QUIET: Duration = Duration::from_secs(1);
 
-/// Something that is done to a server and measured. Its fields are its flags.
+/// A measured workload for a server. Its fields are its flags.
 pub(crate) trait Scenario {
     /// Its name on the command line and in reports.
     fn name(&self) -> &'static str;
 
-    /// Looks at the flags before a server is started.
+    /// Checks the flags before a server is started.
     ///
     /// # Errors
-    /// One sentence, when they ask for what can't be.
+    /// One sentence, when they ask for the impossible.
     fn check(&self, _common: &Common) -> Result<(), String> {
         Ok(())
     }
 
-    /// Whether it can be done to several sites at once.
+    /// Whether it supports several sites at once.
     fn crosses_sites(&self) -> bool {
         false
     }
 
-    /// Whether its sessions can be over TLS.
+    /// Whether its sessions may use TLS.
     fn goes_over_tls(&self) -> bool {
         false
     }
 
-    /// What a server that is started here needs besides its usual arguments.
+    /// The arguments that a server started by loadgen needs besides the usual ones.
     fn server_args(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// Does it, and adds what was measured to the report.
+    /// Runs the scenario, and adds its measurements to the report.
     ///
     /// # Errors
-    /// One sentence: the first thing that went wrong.
+    /// One sentence: the first error.
     fn run(&self, run: &mut Run<'_>) -> Result<(), String>;
 }
 
@@ -69,10 +69,10 @@ pub(crate) struct Run<'a> {
     pub(crate) report: RunReport,
     /// UPDATEs that subscribers have received so far.
     pub(crate) delivered: Arc<AtomicU64>,
-    /// Sessions that end after the server: if one ended before, all others would be told what they
-    /// no longer read, and the server would wait for that and warn of it.
+    /// Sessions that end after the server: if one ended before, all others would get withdrawals that they
+    /// no longer read, and the server would wait for them and warn.
     open: Vec<TcpStream>,
-    /// Whether the server says when a table is complete.
+    /// Whether the server sends END_OF_TABLE.
     tells_tables: bool,
     /// The lowest VNI to use.
     first_vni: u32,
@@ -81,7 +81,7 @@ pub(crate) struct Run<'a> {
 /// Starts the server, runs a scenario and stops the server.
 ///
 /// # Errors
-/// One sentence: the first thing that went wrong.
+/// One sentence: the first error.
 pub(crate) fn run(common: &Common, scenario: &dyn Scenario) -> Result<RunReport, String> {
     if common.target.len() > 1 && !scenario.crosses_sites() {
         return Err(format!(
@@ -102,7 +102,7 @@ pub(crate) fn run(common: &Common, scenario: &dyn Scenario) -> Result<RunReport,
     for site in target.sites() {
         let manners = peer::manners(*site, target.tls.as_ref(), common.keepalive)?;
         tells_tables &= manners.tells_tables;
-        // A session uses the lower interval of both sides; 0 is an error, which the session will show.
+        // A session uses the lower interval of both sides; 0 is an error that the session will show.
         common.keepalive = common.keepalive.min(manners.keepalive.max(1));
     }
     let common = &common;
@@ -117,7 +117,7 @@ pub(crate) fn run(common: &Common, scenario: &dyn Scenario) -> Result<RunReport,
     let timeline = watch.finish();
     report.add_timeline(timeline, &target.processes.resident().unwrap_or_default());
     let stopped = target.stop();
-    // A server that died explains whatever else went wrong.
+    // A server that has ended explains all later errors.
     match (done, stopped) {
         (Ok(()), Ok(())) => Ok(report),
         (Err(error), Ok(())) | (Ok(()), Err(error)) => Err(error),
@@ -139,12 +139,12 @@ impl Run<'_> {
     /// A plan in the VNIs of this run.
     ///
     /// # Errors
-    /// One sentence, when there are not so many VNIs.
+    /// One sentence, when there are not enough VNIs.
     pub(crate) fn place(&self, plan: Plan) -> Result<Plan, String> {
         plan.beginning_at(self.first_vni)
     }
 
-    /// Threads that receive some routes, and may measure how long it takes.
+    /// Threads that receive some routes, and may measure latency.
     pub(crate) fn receivers(
         &self,
         routes: impl Into<Catalogue>,
@@ -155,7 +155,7 @@ impl Run<'_> {
         Receivers::new(threads, routes.into(), keepalive, delivered, timing.map(Arc::clone))
     }
 
-    /// How many END_OF_TABLEs to wait for after so many SUBSCRIBEs, if the server sends any.
+    /// How many END_OF_TABLEs to wait for after `subscribed` SUBSCRIBEs, if the server sends any.
     pub(crate) fn tables(&self, subscribed: u32) -> Option<u32> {
         self.tells_tables.then_some(subscribed)
     }
@@ -176,10 +176,10 @@ impl Run<'_> {
         Publisher::connect(site, tls, self.common.keepalive, "publisher")
     }
 
-    /// Connects sessions, subscribes them to VNIs by their numbers, and waits until each has the view of its group and has been
-    /// told that its tables are complete.
+    /// Connects sessions, subscribes them to VNIs by their numbers, and waits until each has the view of its group and
+    /// knows that its tables are complete.
     ///
-    /// A server that doesn't tell has subscribed a session when it answers a later KEEPALIVE.
+    /// Without END_OF_TABLE, the answer to a later KEEPALIVE shows that the server has subscribed a session.
     pub(crate) fn subscribe(
         &self,
         receivers: &mut Receivers,
@@ -192,7 +192,7 @@ impl Run<'_> {
         for number in 0..audience.len() {
             streams.push(self.connect(self.target.subscribe_at(number), "subscriber")?);
         }
-        // With routes to come, having them all shows that a session is subscribed.
+        // If routes will come, having them all shows that a session is subscribed.
         let is_silent =
             !self.tells_tables && audience.sessions().all(|(group, _)| views.of(group).len() == 0);
         let tables = self.tables(audience.each());
@@ -209,16 +209,16 @@ impl Run<'_> {
         if is_silent { Ok(()) } else { receivers.wait(self.common.patience(), meanwhile) }
     }
 
-    /// Waits until the servers have done what they had to do: until each uses next to no CPU time.
+    /// Waits until the servers have finished their work: until each uses next to no CPU time.
     pub(crate) fn settle(&self) -> Result<(), String> {
         let deadline = Instant::now() + self.common.patience();
         let mut before = self.used()?;
-        // Sites tell each other that they are there, which wakes several threads of each.
+        // Sites send each other heartbeats, which wake several threads of each.
         let quiet = if before.as_slice().len() > 1 { 6_000_000 } else { 1_000_000 };
         while Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(100));
             let now = self.used()?;
-            // A thread that ends takes its time with it.
+            // An ended thread takes its time out of the sum.
             let used = now.clone() - before;
             if used.as_slice().iter().all(|used| used.cpu_ns < quiet) {
                 return Ok(());
@@ -228,8 +228,8 @@ impl Run<'_> {
         Err("the server did not become idle in time".into())
     }
 
-    /// Waits until every session is at the goal and nothing more comes for a while, so that it
-    /// stays so.
+    /// Waits until every session has reached the goal and no update comes for a while, so that it
+    /// stays there.
     pub(crate) fn stay(
         &self,
         receivers: &Receivers,
@@ -253,12 +253,12 @@ impl Run<'_> {
         self.delivered.load(Ordering::Relaxed)
     }
 
-    /// Lets a session last as long as the server.
+    /// Keeps a session open as long as the server.
     pub(crate) fn keep(&mut self, stream: TcpStream) {
         self.open.push(stream);
     }
 
-    /// Ends a run: verifies what subscribers hold.
+    /// Ends a run: verifies the routes that subscribers hold.
     pub(crate) fn verify(
         &mut self,
         receivers: Receivers,
@@ -271,7 +271,7 @@ impl Run<'_> {
     }
 }
 
-/// What the servers and loadgen itself have used.
+/// The resources used by the servers and by loadgen itself.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Used {
     pub(crate) servers: Each<Usage>,
@@ -280,12 +280,12 @@ pub(crate) struct Used {
 }
 
 impl Used {
-    /// So far.
+    /// Used so far.
     pub(crate) fn by(servers: &Processes) -> Result<Self, String> {
         Ok(Self { servers: servers.used()?, own_ns: procfs::own_cpu_ns() })
     }
 
-    /// At a later time, read by a thread of its own so that nothing else is held up.
+    /// Used at a later time, read by a thread of its own so that nothing else waits.
     pub(crate) fn at(servers: &Processes, time: Instant) -> JoinHandle<Result<Self, String>> {
         let servers = servers.clone();
         std::thread::spawn(move || {
@@ -294,12 +294,12 @@ impl Used {
         })
     }
 
-    /// From an earlier time until this.
+    /// Used since an earlier time.
     pub(crate) fn since(self, earlier: Self) -> Self {
         Self { servers: self.servers - earlier.servers, own_ns: self.own_ns - earlier.own_ns }
     }
 
-    /// Tells how many updates were delivered in that time, and what both used for each and in cores.
+    /// Reports the deliveries of that time, and the CPU time of both for each delivery and in cores.
     pub(crate) fn report_to(&self, report: &mut RunReport, delivered: f64, seconds: f64) {
         report.add("delivered updates per second", delivered / seconds, "/s");
         report.add_cpu(
@@ -315,12 +315,12 @@ impl Used {
     }
 }
 
-/// A time as histograms take it.
+/// A time in the unit of histograms.
 pub(crate) fn ns(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Allows this process, and the servers that it starts, as many descriptors as there may be.
+/// Allows this process, and the servers that it starts, as many descriptors as possible.
 fn raise_descriptors() -> Result<(), String> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-/// How often another port is tried.
+/// How often to try another port.
 const ATTEMPTS: usize = 20;
 
 /// Flags of the hidden subcommand.
@@ -33,14 +33,14 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
                     std::future::pending::<()>().await;
                 }
                 Err(error) if options.listen.port() != 0 => return Err(error.to_string()),
-                Err(_) => {} // somebody else was faster
+                Err(_) => {} // another process took the port first
             }
         }
         Err(format!("found no free port at {}", options.listen.ip()))
     })
 }
 
-/// A port that nobody listens on now: the server does not say which one it was given.
+/// A free port: the server does not say which port it was given.
 fn free(address: SocketAddr) -> std::io::Result<SocketAddr> {
     std::net::TcpListener::bind(address)?.local_addr()
 }

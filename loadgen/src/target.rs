@@ -17,36 +17,36 @@ use crate::live;
 use crate::processes::Processes;
 use crate::tls::Tls;
 
-/// How long a server may take to listen, and to stop. An emulated machine takes its time to start one.
+/// How long a server may take to listen, and to stop. An emulated machine is slow to start one.
 const START_TIME: Duration = Duration::from_secs(60);
 const STOP_TIME: Duration = Duration::from_secs(10);
 
 const NO_PEERS: &str = "this loadgen has no rustbond: build it with \
     `cargo build --release -p metalbond-loadgen --features peers` (needs protoc)";
 
-/// See the module's documentation. Dropping it kills what it started.
+/// See the module's documentation. Dropping it kills the processes that it started.
 #[derive(Debug)]
 pub(crate) struct Target {
-    /// Where it listens: an address of each site.
+    /// An address of each site.
     sites: Vec<SocketAddr>,
-    /// The processes of all sites, then others that count too; none, where they are not known: a server may be on
+    /// The processes of all sites, then others that count too; empty when they are not known: a server may be on
     /// another machine.
     pub(crate) processes: Processes,
-    /// What sessions over TLS need, if the run's are.
+    /// The settings of sessions over TLS, if the run uses it.
     pub(crate) tls: Option<Tls>,
-    /// What each process is, or each site whose process is not known, for the report.
+    /// The name of each process, or of each site whose process is not known, for the report.
     pub(crate) names: Vec<String>,
     child: Option<Child>,
-    /// The process that has taken over from it.
+    /// The process that has taken over from the started one.
     successor: Option<Pid>,
-    /// What its log says.
+    /// The relevant parts of its log.
     said: Arc<Said>,
 }
 
-/// What matters of a server's log when it fails.
+/// The parts of a server's log that explain a failure.
 #[derive(Debug, Default)]
 struct Said {
-    /// Whether a thread of it has panicked.
+    /// Whether a thread of the server has panicked.
     panicked: AtomicBool,
     last: Mutex<String>,
 }
@@ -66,7 +66,7 @@ impl Said {
         self.panicked.load(Ordering::Relaxed)
     }
 
-    /// Its last line, which says why it ended if anything does.
+    /// Its last line, the likeliest reason for its end.
     fn last(&self) -> String {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_empty() { "it printed nothing".into() } else { format!("its last line: {last}") }
@@ -74,7 +74,7 @@ impl Said {
 }
 
 impl Target {
-    /// The server that the command line asks for, listening.
+    /// The server that the command line selects, listening.
     ///
     /// # Errors
     /// One sentence.
@@ -105,7 +105,7 @@ impl Target {
         arguments.extend(more.map(String::as_str));
         let mut command = Command::new(&program);
         command.args(&arguments);
-        // Settings of a reflector of this machine are not those of the one that is measured.
+        // Settings in the environment may be meant for another reflector of this machine.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("METALBOND_") {
                 command.env_remove(name);
@@ -136,7 +136,7 @@ impl Target {
         Ok(target)
     }
 
-    /// Servers that run, and their processes.
+    /// Running servers, and their processes.
     fn running(sites: &[SocketAddr], processes: &[u32]) -> Result<Self, String> {
         if (1..sites.len()).contains(&processes.len()) {
             return Err(
@@ -161,30 +161,30 @@ impl Target {
         })
     }
 
-    /// Where each site listens.
+    /// The address of each site.
     pub(crate) fn sites(&self) -> &[SocketAddr] {
         &self.sites
     }
 
-    /// Whether what is announced comes to some subscribers by way of another site.
+    /// Whether announcements reach some subscribers through another site.
     pub(crate) fn has_sites(&self) -> bool {
         self.sites.len() > 1
     }
 
-    /// Where sessions connect that only announce: at the first site.
+    /// The address for sessions that only announce: the first site.
     pub(crate) fn publish_at(&self) -> SocketAddr {
         self.sites[0]
     }
 
-    /// Where a session connects that only subscribes, by its number: at the other sites in turn, if there are
-    /// others.
+    /// The address for a session that only subscribes, by its number: the other sites in turn, if there are
+    /// any.
     pub(crate) fn subscribe_at(&self, number: usize) -> SocketAddr {
         let others = self.sites.get(1..).filter(|others| !others.is_empty());
         let among = others.unwrap_or(&self.sites);
         among[number % among.len()]
     }
 
-    /// Where a session connects that announces and subscribes, by its number: at all sites in turn.
+    /// The address for a session that announces and subscribes, by its number: all sites in turn.
     pub(crate) fn take_part_at(&self, number: usize) -> SocketAddr {
         self.sites[number % self.sites.len()]
     }
@@ -197,15 +197,15 @@ impl Target {
         Ok(reflector(common, &own_program()?))
     }
 
-    /// Another process has taken over from the one that was started here.
+    /// Another process has taken over from the started one.
     pub(crate) fn is_succeeded_by(&mut self, process: u32) {
         self.successor = Pid::from_raw(process.cast_signed());
     }
 
-    /// Stops a server that was started here.
+    /// Stops a server that loadgen started.
     ///
     /// # Errors
-    /// One sentence, when it had ended by itself, a thread of it had panicked, or it ends badly.
+    /// One sentence, when it had already ended, a thread of it had panicked, or it ends with an error.
     pub(crate) fn stop(mut self) -> Result<(), String> {
         let Some(mut child) = self.child.take() else { return Ok(()) };
         let look = |child: &mut Child| child.try_wait().map_err(|error| error.to_string());
@@ -238,7 +238,7 @@ impl Target {
         Err(format!("the server did not stop within {STOP_TIME:?}"))
     }
 
-    /// Stops the last process of a line, of which the first was started here.
+    /// Stops the last process of a line whose first process loadgen started.
     fn stop_successor(&self, mut first: Child, successor: Pid) -> Result<(), String> {
         let failed = |error| format!("cannot stop the process that has taken over: {error}");
         let handle = pidfd_open(successor, PidfdFlags::empty()).map_err(failed)?;
@@ -262,7 +262,7 @@ fn own_program() -> Result<PathBuf, String> {
     std::env::current_exe().map_err(|error| format!("cannot tell where loadgen is: {error}"))
 }
 
-/// The reflector's program: beside loadgen's, if it is not named.
+/// The reflector's program: the one beside loadgen's, unless it is named.
 fn reflector(common: &Common, own: &Path) -> PathBuf {
     common.binary.clone().unwrap_or_else(|| own.with_file_name("metalbond"))
 }
@@ -276,7 +276,7 @@ impl Drop for Target {
     }
 }
 
-/// Finds the address behind `field` in a server's log, and goes on reading, so that it never fills up.
+/// Finds the address after `field` in a server's log, and goes on reading, so that the pipe never fills up.
 fn learn_address(
     log: ChildStderr,
     field: &'static str,
@@ -292,9 +292,9 @@ fn learn_address(
                 rest.split_ascii_whitespace().next()?.parse::<SocketAddr>().ok()
             });
             if let Some(address) = listen {
-                found.send(address).ok(); // nobody waits for a second one
+                found.send(address).ok(); // only the first address is awaited
             }
-            // Many sessions at once are nothing to be warned of here.
+            // The warning that lines were left out of the log is no fault here.
             let is_bad = ["WARN", "ERROR", "panicked"].iter().any(|word| line.contains(word))
                 && !line.contains("left out of the log");
             heard.hear(&line);

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use metalbond::wire::Message;
 
-/// For so long the second part of a message waits. A tenant that leaves a hypervisor stays away for longer.
+/// How long the second part of a message waits. A tenant that leaves a hypervisor stays away for longer.
 const HALF_TIME: Duration = Duration::from_millis(500);
-/// Bytes of the second part: less than the shortest message has.
+/// The bytes of the second part: fewer than the shortest message has.
 const TAIL: usize = 3;
 
-/// See the module's documentation. Sessions go by their numbers, from 0.
+/// See the module's documentation. Sessions are numbered from 0.
 #[derive(Debug)]
 pub(crate) struct Writers {
     sessions: Vec<Writer>,
@@ -22,7 +22,7 @@ pub(crate) struct Writers {
     /// When the session at `cursor` should send a KEEPALIVE: they take turns, evenly.
     due: Instant,
     cursor: usize,
-    /// So many sessions send messages in two parts.
+    /// The number of sessions that send messages in two parts.
     halves: usize,
     /// When to look at a session with a second part to send.
     waiting: VecDeque<(Instant, usize)>,
@@ -37,14 +37,14 @@ struct Writer {
 }
 
 impl Writers {
-    /// Sessions that send KEEPALIVEs every so many seconds; the first `halves` send messages in two parts.
+    /// Sessions that send a KEEPALIVE every `keepalive` seconds; the first `halves` send messages in two parts.
     pub(crate) fn new(keepalive: u32, halves: usize) -> Self {
         let interval = Duration::from_secs(keepalive.into());
         let (sessions, waiting) = (Vec::new(), VecDeque::new());
         Self { sessions, interval, due: Instant::now(), cursor: 0, halves, waiting }
     }
 
-    /// Takes a session; returns the half that is for the receiver.
+    /// Takes a session; returns its clone for the receiver.
     ///
     /// # Errors
     /// One sentence, when there are no descriptors left.
@@ -54,7 +54,7 @@ impl Writers {
         Ok(other)
     }
 
-    /// Sends whole messages. Waits for as long as the server takes nothing.
+    /// Sends whole messages. Waits while the server reads nothing.
     ///
     /// # Errors
     /// One sentence, when the session has ended.
@@ -82,7 +82,7 @@ impl Writers {
         {
             self.waiting.pop_front();
             let writer = &mut self.sessions[number];
-            // A later message has taken the second part along, and has its own time.
+            // A later message has taken this second part along, and has a time of its own.
             if writer.since + HALF_TIME <= due {
                 writer.write(number, &[])?;
             }
@@ -100,7 +100,7 @@ impl Writers {
 }
 
 impl Writer {
-    /// Sends what is left of the message before, and more.
+    /// Sends the rest of the previous message, and `more`.
     fn write(&mut self, number: usize, more: &[u8]) -> Result<(), String> {
         if self.tail.is_empty() {
             let sent = self.stream.write_all(more);

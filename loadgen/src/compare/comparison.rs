@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::contender::Contender;
 use crate::report::text::number;
 
-/// Servers that the others are divided by, where they take part.
+/// The servers by whose figures the others' are divided, if they take part.
 const REFERENCES: [&str; 2] = ["repeater", "rustbond"];
 
 /// The reports of all runs.
@@ -13,13 +13,13 @@ const REFERENCES: [&str; 2] = ["repeater", "rustbond"];
 pub(super) struct Comparison<'a> {
     scenario: &'a [String],
     contenders: &'a [Contender],
-    /// For each server those of its rounds.
+    /// The reports of each server's rounds.
     runs: Vec<Vec<Value>>,
-    /// Whose turn it was, run by run.
+    /// The servers of the runs, in the order of the runs.
     order: Vec<usize>,
 }
 
-/// What a figure was over the rounds.
+/// The values of a figure over the rounds.
 #[derive(Clone, PartialEq, Debug)]
 struct Spread {
     /// In the order of the rounds.
@@ -29,7 +29,7 @@ struct Spread {
     greatest: f64,
 }
 
-/// What came of a limit that was expected.
+/// The result of an expected limit.
 #[derive(Clone, Debug)]
 pub(super) struct Outcome {
     pub(super) text: String,
@@ -68,7 +68,7 @@ impl<'a> Comparison<'a> {
         self.spread(index, name).map(|spread| spread.median)
     }
 
-    /// The unit of a figure that some server has.
+    /// The unit of a figure that at least one server has.
     pub(super) fn unit(&self, name: &str) -> Option<String> {
         let figure = self.figures().into_iter().find(|figure| figure["name"] == name)?;
         figure["unit"].as_str().map(str::to_owned)
@@ -80,11 +80,11 @@ impl<'a> Comparison<'a> {
             let is_it = |figure: &&Value| figure["name"] == name && figure["part"] != true;
             figures.iter().find(is_it)?["value"].as_f64()
         };
-        // A figure that one run lacks has no median.
+        // A figure missing in one run has no median.
         Spread::of(self.runs[index].iter().map(value).collect::<Option<_>>()?)
     }
 
-    /// All figures that some server has, without parts of others.
+    /// All figures that at least one server has, without parts of other figures.
     fn figures(&self) -> Vec<&Value> {
         let mut found: Vec<&Value> = Vec::new();
         let reports = self.runs.iter().filter_map(|runs| runs.first());
@@ -107,7 +107,7 @@ impl<'a> Comparison<'a> {
         REFERENCES.iter().filter_map(|name| Some((*name, place(*name)?))).collect()
     }
 
-    /// For people: a table for each key figure, and what came of expectations.
+    /// The text for people: a table for each key figure, and the results of expectations.
     pub(super) fn text(&self, outcomes: &[Outcome]) -> String {
         let rounds = self.runs.first().map_or(0, Vec::len);
         let references = self.references();
@@ -151,7 +151,7 @@ impl<'a> Comparison<'a> {
         out
     }
 
-    /// For programs; README.md describes it.
+    /// The JSON for programs; README.md describes it.
     pub(super) fn json(&self, outcomes: &[Outcome]) -> Value {
         let first = self.runs.first().and_then(|runs| runs.first());
         let targets = (0..self.contenders.len()).map(|index| self.target(index));
@@ -169,7 +169,7 @@ impl<'a> Comparison<'a> {
             "machine": first.map(|report| report["machine"].clone()),
             "targets": targets.collect::<Vec<_>>(),
             "expectations": expectations.collect::<Vec<_>>(),
-            "verified": true, // a run that is not ends the comparison
+            "verified": true, // a failed verification ends the comparison
         })
     }
 
@@ -202,12 +202,12 @@ impl<'a> Comparison<'a> {
         })
     }
 
-    /// The median over the rounds of each quantile that all rounds know.
+    /// The median over the rounds of each quantile that all rounds have.
     fn latency(&self, index: usize) -> Option<Value> {
         let curves =
             self.runs[index].iter().map(|report| report["latency"]["percentiles"].as_array());
         let curves: Vec<_> = curves.collect::<Option<_>>()?;
-        // The greatest value stands last, behind as many others as a run had values for.
+        // The greatest value is last, after as many others as a run had values for.
         let shared = curves.iter().map(|curve| curve.len().saturating_sub(1)).min()?;
         let point = |points: Vec<&Value>| {
             let values = points.iter().map(|point| point["us"].as_f64()).collect::<Option<_>>()?;
@@ -222,7 +222,7 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// A ratio in 14 columns, with three digits that say something.
+/// A ratio in 14 columns, with three significant digits.
 pub(super) fn ratio(ratio: f64) -> String {
     let digits = match ratio {
         100.0.. => 0,

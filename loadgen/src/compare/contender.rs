@@ -9,14 +9,14 @@ const SPAWNED: [&str; 4] = ["reflector", "reflector-tls", "repeater", "rustbond"
 /// One server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Contender {
-    /// As it was given, and told from others of the same name.
+    /// The name as it was given; distinguished from equal names.
     pub(super) name: String,
     /// The flags of loadgen that choose it.
     pub(super) arguments: Vec<String>,
 }
 
 impl Contender {
-    /// All that the values of `--against` name.
+    /// All servers that the values of `--against` name.
     ///
     /// # Errors
     /// One sentence.
@@ -24,7 +24,7 @@ impl Contender {
         let mut all: Vec<Self> = Vec::new();
         for text in against.iter().flat_map(|list| split(list)) {
             let mut contender = Self::parse(&text, common)?;
-            // The same server twice shows how much chance there is in a comparison.
+            // The same server twice shows how much a comparison depends on chance.
             let same = all.iter().filter(|other| other.arguments == contender.arguments).count();
             if same > 0 {
                 contender.name += &format!(" ({})", same + 1);
@@ -64,12 +64,12 @@ impl Contender {
     }
 }
 
-/// What is before and behind an `@`.
+/// The parts before and after an `@`.
 fn halves(word: &str) -> (&str, Option<&str>) {
     word.split_once('@').map_or((word, None), |(kind, detail)| (kind, Some(detail)))
 }
 
-/// Splits a list at the commas with a server behind them: others are part of an argument.
+/// Splits a list at the commas that precede a server: other commas belong to an argument.
 fn split(list: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for piece in list.split(',') {

@@ -5,7 +5,7 @@ use super::comparison::{Comparison, Outcome};
 /// Whether a value keeps a limit.
 type Holds = fn(f64, f64) -> bool;
 
-/// How the two sides should compare; longer signs first, so that they are found first.
+/// The signs of comparison; longer signs first, so that they are found first.
 const SIGNS: [(&str, Holds); 4] = [
     ("<=", |left, right| left <= right),
     (">=", |left, right| left >= right),
@@ -13,22 +13,22 @@ const SIGNS: [(&str, Holds); 4] = [
     (">", |left, right| left > right),
 ];
 
-/// One limit.
+/// An expected limit.
 #[derive(Clone, Debug)]
 pub(super) struct Expectation {
     text: String,
     figure: String,
-    /// Whose figure; the first server's, unless it says `of`.
+    /// The server whose figure is compared: the first, unless the text says `of`.
     whose: usize,
     holds: Holds,
-    /// What the limit is, or how many times that of a server.
+    /// The limit, or the factor of a server's figure.
     factor: f64,
     reference: Option<usize>,
 }
 
 impl Expectation {
     /// # Errors
-    /// One sentence, when it can't be understood or a server is none of `servers`.
+    /// One sentence, when it can't be understood or a server is not in `servers`.
     pub(super) fn new(text: &str, servers: &[&str]) -> Result<Self, String> {
         let wrong = |why: &str| {
             format!("--expect '{text}' {why}: write 'FIGURE <= 1.5 x SERVER' or 'FIGURE <= 100'")
@@ -56,7 +56,7 @@ impl Expectation {
     }
 
     /// # Errors
-    /// One sentence, when the server `index` should have the figure and does not.
+    /// One sentence, when the server `index` should have the figure but does not.
     pub(super) fn check_names(&self, seen: &Comparison<'_>, index: usize) -> Result<(), String> {
         let is_needed = self.whose == index || self.reference == Some(index);
         if !is_needed || seen.median(index, &self.figure).is_some() {
@@ -67,7 +67,7 @@ impl Expectation {
     }
 
     pub(super) fn outcome(&self, seen: &Comparison<'_>) -> Outcome {
-        // What is not there keeps no limit.
+        // A missing figure keeps no limit.
         let median = |index| seen.median(index, &self.figure).unwrap_or(f64::NAN);
         let value = median(self.whose);
         let limit = self.factor * self.reference.map_or(1.0, median);

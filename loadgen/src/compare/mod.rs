@@ -51,7 +51,7 @@ pub(crate) struct Options {
     scenario: Vec<String>,
 }
 
-/// Runs the scenario against all servers in turn and tells how they compare.
+/// Runs the scenario against all servers in turn and prints the comparison.
 ///
 /// # Errors
 /// One sentence, when a run fails, a file can't be written or an expectation does not hold.
@@ -65,7 +65,7 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<(), String> {
     let expectations = expectations.collect::<Result<Vec<_>, _>>()?;
     let turns = (&options.scenario[..], &contenders[..]);
     let comparison = take_turns(common, turns, options.rounds, "", |seen, index, round| {
-        // A figure that is not there would show only at the end, after all the waiting.
+        // A missing figure would show only at the end, after all the waiting.
         let mut all = expectations.iter().filter(|_| round == 1);
         all.try_for_each(|expectation| expectation.check_names(seen, index))
     })?;

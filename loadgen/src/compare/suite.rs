@@ -50,7 +50,7 @@ struct Done {
     rows: Vec<Row>,
 }
 
-/// What became of one figure.
+/// The values of one figure.
 #[derive(Debug)]
 struct Row {
     measure: Measure,
@@ -58,7 +58,7 @@ struct Row {
     cells: Vec<Cell>,
 }
 
-/// That of one server.
+/// The value of one server.
 #[derive(Debug)]
 struct Cell {
     server: String,
@@ -88,8 +88,8 @@ impl Cell {
 /// Runs the workloads and prints their costs.
 ///
 /// # Errors
-/// One sentence, when no workload is meant, a run fails, the file can't be written, or a limit is to be
-/// checked and does not hold. When a run fails, the results before it are still printed.
+/// One sentence, when no workload is selected, a run fails, the file can't be written, or a limit that is to be
+/// checked does not hold. When a run fails, the results before it are still printed.
 pub(crate) fn run(common: &Common, options: &Options) -> Result<(), String> {
     if !common.target.is_empty() {
         return Err("suite starts its servers: name them with --binary and --old".into());
@@ -132,12 +132,12 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<(), String> {
     }
 }
 
-/// Writes the file that is asked for.
+/// Writes the requested file.
 fn write_json(common: &Common, done: &[Done], rounds: u16, verified: bool) -> Result<(), String> {
     write_files(common, || as_json(done, rounds, verified))
 }
 
-/// The servers of a workload: the repeater, then what is judged, then what is older.
+/// The servers of a workload: the repeater, then the judged reflector, then the older one.
 fn servers(common: &Common, options: &Options, workload: &Workload) -> Vec<Contender> {
     let arguments = vec!["--spawn=repeater".to_owned()];
     let mut servers = vec![Contender { name: "repeater".to_owned(), arguments }];
@@ -169,14 +169,14 @@ fn measure(common: &Common, options: &Options, workload: &Workload) -> Result<Do
     Ok(Done { name: workload.name, json: seen.json(&[]), rows })
 }
 
-/// What became of a figure. Servers stand as [`servers`] has them: the repeater, then pairs.
+/// The row of a figure. `servers` are in the order of [`servers`]: the repeater, then pairs.
 fn row(seen: &Comparison<'_>, servers: &[Contender], measure: Measure) -> Result<Row, String> {
     let unit =
         seen.unit(measure.figure).ok_or_else(|| format!("no run has '{}'", measure.figure))?;
     let median = |index| seen.median(index, measure.figure);
     let cell = |(index, server): (usize, &Contender)| {
         let own = median(index)?;
-        // Both of a pair are divided by the first of it.
+        // Both servers of a pair are divided by the first of it.
         let (pair, place) = (index.saturating_sub(1) / 2, index.saturating_sub(1) % 2);
         let base = match measure.base {
             Base::Repeater => median(0),
@@ -195,7 +195,7 @@ fn row(seen: &Comparison<'_>, servers: &[Contender], measure: Measure) -> Result
     Ok(Row { measure, unit, cells: servers.iter().enumerate().filter_map(cell).collect() })
 }
 
-/// For people: a table for each set of servers, which is Markdown too.
+/// The text for people: a table for each set of servers, which is Markdown too.
 fn as_text(done: &[Done], rounds: u16) -> String {
     let mut out = format!(
         "\nMedians of {rounds} interleaved rounds. Behind each is the ratio to the repeater or, with many \
@@ -227,7 +227,7 @@ fn as_text(done: &[Done], rounds: u16) -> String {
     out
 }
 
-/// A table whose first row is its head, with columns below each other.
+/// A table whose first row is its head, with aligned columns.
 fn markdown(table: &[Vec<String>]) -> String {
     let columns = table.first().map_or(0, Vec::len);
     let width = |column: usize| table.iter().map(|row| row[column].len()).max().unwrap_or(0);
@@ -246,7 +246,7 @@ fn markdown(table: &[Vec<String>]) -> String {
     out
 }
 
-/// For programs; README.md describes it.
+/// The JSON for programs; README.md describes it.
 fn as_json(done: &[Done], rounds: u16, verified: bool) -> Value {
     let workload = |done: &Done| {
         let measures = done.rows.iter().map(|row| {

@@ -38,7 +38,7 @@ pub(super) fn take_turns<'a>(
     Ok(comparison)
 }
 
-/// One run, as a process of its own; its report.
+/// Makes one run, as a process of its own; returns its report.
 fn one(common: &Common, scenario: &[String], contender: &Contender) -> Result<Value, String> {
     let own = std::env::current_exe()
         .map_err(|error| format!("cannot tell where loadgen is: {error}"))?;
@@ -52,7 +52,7 @@ fn one(common: &Common, scenario: &[String], contender: &Contender) -> Result<Va
     command.args(common.verbose.then_some("--verbose"));
     command.args(scenario).args(&contender.arguments).arg("--json").arg(&file.0);
     command.stdin(Stdio::null()).stdout(Stdio::null());
-    // On a terminal each run shows its line; elsewhere it is heard only when it fails.
+    // On a terminal each run shows its line; elsewhere its output is shown only when it fails.
     let shows = common.verbose || std::io::stderr().is_terminal();
     command.stderr(if shows { Stdio::inherit() } else { Stdio::piped() });
     let output = command.spawn().and_then(std::process::Child::wait_with_output);

@@ -4,40 +4,40 @@
 //! each VNI, one VNI's behind another's. "Mixed" are windows of 1,000 updates over all VNIs, in turn: as many
 //! sends, each of a sixteenth.
 
-/// What a figure is divided by.
+/// The divisor of a figure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Base {
     /// The same figure of the repeater.
     Repeater,
     /// The same figure of the same binary with one shard.
     OneShard,
-    /// Nothing.
+    /// One: the figure stays as it is.
     One,
 }
 
-/// A figure that a workload is about.
+/// A figure of a workload.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Measure {
     /// Its name in the report of a run.
     pub(super) figure: &'static str,
     pub(super) base: Base,
-    /// What the quotient may be at most with the smaller and with the greater number of shards.
+    /// The greatest allowed quotients with the smaller and with the greater number of shards.
     pub(super) limits: [Option<f64>; 2],
 }
 
-/// A scenario with its flags, and what it is for.
+/// A scenario with its flags, and its purpose.
 #[derive(Clone, Debug)]
 pub(super) struct Workload {
     pub(super) name: &'static str,
     pub(super) arguments: &'static str,
-    /// With how many shards the reflector runs: one first.
+    /// The two numbers of shards that the reflector runs with; one shard first.
     pub(super) shards: [u16; 2],
     pub(super) measures: Vec<Measure>,
 }
 
 const CPU_PER_DELIVERED: &str = "server CPU per delivered update";
 
-/// All of them, in the order in which they run.
+/// All workloads, in the order in which they run.
 pub(super) fn all() -> Vec<Workload> {
     let fanouts = [
         ("50 over 1 x 1,000", "-n 50", [1.4, 1.5]),
@@ -96,7 +96,7 @@ pub(super) fn all() -> Vec<Workload> {
 }
 
 impl Workload {
-    /// The scenario and its flags, but for how long it takes.
+    /// The scenario and its flags, without its duration.
     pub(super) fn scenario(&self) -> Vec<String> {
         let (scenario, flags) =
             self.arguments.split_once(':').unwrap_or(("fanout", self.arguments));

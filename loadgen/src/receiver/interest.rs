@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 
-/// What the writer says: for each VNI how often that has changed, so an odd number is a subscription.
+/// The writer's subscriptions: how often each VNI's has changed, so an odd number means subscribed.
 #[derive(Debug)]
 pub(crate) struct Interest {
     plan: Plan,
@@ -19,19 +19,19 @@ pub(crate) struct Interest {
 }
 
 impl Interest {
-    /// Subscribed to nothing.
+    /// No subscriptions.
     pub(crate) fn new(plan: &Plan) -> Arc<Self> {
         let changes = (0..plan.vnis).map(|_| AtomicU32::new(0)).collect();
         Arc::new(Self { plan: *plan, changes })
     }
 
-    /// To be called before a SUBSCRIBE is sent, and before an UNSUBSCRIBE is.
+    /// Call this before each SUBSCRIBE and each UNSUBSCRIBE.
     pub(crate) fn toggle(&self, vni: u32) {
         self.changes[vni as usize].fetch_add(1, Ordering::Release);
     }
 }
 
-/// What the reader has seen of it.
+/// The reader's view of an [`Interest`].
 #[derive(Debug)]
 pub(super) struct Watch {
     interest: Arc<Interest>,
@@ -44,7 +44,7 @@ impl Watch {
         Self { interest, seen }
     }
 
-    /// Takes the payload of an UPDATE. False when it is none.
+    /// Takes the payload of an UPDATE. `false` when it is not an UPDATE.
     pub(super) fn update(&mut self, ledger: &mut Ledger, payload: &[u8]) -> bool {
         let plan = self.interest.plan;
         let recognised = plan.recognise(payload);
@@ -59,7 +59,7 @@ impl Watch {
         ledger.apply(recognised)
     }
 
-    /// Forgets whatever is to be forgotten.
+    /// Forgets the routes of VNIs whose subscription has changed.
     pub(super) fn look_at_all(&mut self, ledger: &mut Ledger) {
         for vni in 0..self.interest.plan.vnis {
             self.look(ledger, vni);
@@ -98,7 +98,7 @@ mod tests {
         add(&mut watch, &mut ledger, 2);
         add(&mut watch, &mut ledger, 3);
         interest.toggle(0);
-        add(&mut watch, &mut ledger, 4); // was on its way
+        add(&mut watch, &mut ledger, 4); // it was on its way
         assert_eq!(ledger.held.len(), 1, "route 3 is in the other VNI");
         interest.toggle(0);
         add(&mut watch, &mut ledger, 2);

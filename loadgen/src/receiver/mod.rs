@@ -31,7 +31,7 @@ pub(crate) use sluggards::{Fate, RECEIVE_BUFFER, Sluggards};
 pub(crate) use timing::{Timing, histogram};
 use worker::{Estate, Worker};
 
-/// A thread, from outside.
+/// The scenario's handle of a thread.
 #[derive(Debug)]
 struct Handle {
     orders: mpsc::Sender<ReceiverOrder>,
@@ -51,7 +51,7 @@ impl Handle {
     }
 }
 
-/// All threads. To be used from the thread that made it.
+/// All receiving threads. Use it only from the thread that made it.
 #[derive(Debug)]
 pub(crate) struct Receivers {
     shared: Arc<Shared>,
@@ -59,26 +59,26 @@ pub(crate) struct Receivers {
     sessions: usize,
 }
 
-/// What all sessions together have come to.
+/// The results of all sessions together.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     /// The longest time between two reads of a session whose updates are timed.
     pub(crate) longest_silence: Duration,
     /// UPDATEs received.
     pub(crate) updates: u64,
-    /// Reads that brought something: at most as many as there were sends.
+    /// Reads that brought data: at most as many as there were sends.
     pub(crate) reads: u64,
     pub(crate) faults: Faults,
     /// How long updates took, for each part of the run.
     pub(crate) latencies: Vec<Histogram<u64>>,
-    /// When each session came to the last goal.
+    /// When each session reached the last goal.
     pub(crate) reached_at: Vec<Instant>,
-    /// The sessions, which are not over yet.
+    /// The sessions, which are still open.
     pub(crate) streams: Vec<TcpStream>,
 }
 
 impl Receivers {
-    /// What is received is added to `delivered` as it comes.
+    /// Received UPDATEs are added to `delivered` as they come.
     ///
     /// # Errors
     /// One sentence.
@@ -129,7 +129,7 @@ impl Receivers {
         handle.order(ReceiverOrder::Add(Box::new(subscriber)))
     }
 
-    /// Ends the sessions of the first `peers` peers at once, and waits until that is done.
+    /// Ends the sessions of the first `peers` peers at once, and waits until they have ended.
     ///
     /// # Errors
     /// One sentence, when a receiving thread has ended.
@@ -144,13 +144,13 @@ impl Receivers {
         Ok(())
     }
 
-    /// Sets what `sessions` sessions should come to, which none of them has yet. Before whatever
-    /// makes them come to it.
+    /// Sets the goal of `sessions` sessions, none of which has reached it yet. Call it before the updates that make
+    /// them reach it.
     pub(crate) fn set_goal(&self, goal: Goal, sessions: usize) {
         self.pursue(Some(goal), sessions);
     }
 
-    /// Sets what `sessions` sessions should come to, though some of them may be there already.
+    /// Sets the goal of `sessions` sessions, some of which may have reached it already.
     ///
     /// # Errors
     /// One sentence, when a receiving thread has ended.
@@ -159,7 +159,7 @@ impl Receivers {
         self.threads.iter().try_for_each(|handle| handle.order(ReceiverOrder::Check))
     }
 
-    /// There is no goal any more.
+    /// Ends the goal.
     pub(crate) fn clear_goal(&self) {
         self.pursue(None, 0);
     }
@@ -171,7 +171,7 @@ impl Receivers {
         self.shared.number.store(number, Ordering::Release);
     }
 
-    /// Number of sessions that are not at the goal.
+    /// The number of sessions that have not reached the goal.
     pub(crate) fn remaining(&self) -> usize {
         self.shared.pursuit().remaining.load(Ordering::Acquire)
     }
@@ -213,7 +213,7 @@ impl Receivers {
         }
     }
 
-    /// Receives no more and says what they received, when each should hold exactly its view.
+    /// Ends receiving and returns the results; each session should hold exactly its view.
     ///
     /// # Errors
     /// One sentence, when a receiving thread failed.

@@ -13,15 +13,15 @@ use crate::catalogue::Catalogue;
 use crate::ledger::Ledger;
 use crate::live;
 
-/// What the buffer of the deployed Go client holds: a read that fills it ends the client's session.
+/// The size of the deployed Go client's buffer: a read that fills it ends the client's session.
 const GO_READ: usize = 65_535;
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct SubscriberSession {
-    /// `None` when it has ended.
+    /// `None` when the session has ended.
     pub(super) stream: Option<TcpStream>,
-    /// Number of the peer whose view it should get.
+    /// The number of the peer whose view it should get.
     pub(super) peer: usize,
     pub(super) keeps_alive: bool,
     is_timed: bool,
@@ -30,22 +30,22 @@ pub(super) struct SubscriberSession {
     input: Reassembly,
     pub(super) ledger: Ledger,
     tables: u32,
-    /// When it was read last while that was measured, and the longest time between two reads, in ns.
+    /// The time of its last measured read, and the longest time between two reads, in ns.
     read_at: Option<u64>,
     pub(super) longest_silence: u64,
     pub(super) reads: u64,
-    /// Whether it was ended here.
+    /// Whether loadgen has ended it.
     pub(super) is_dismissed: bool,
-    /// The goal that it is at.
+    /// The number of the goal that it has reached.
     pub(super) reached: u32,
-    /// When it came to it.
+    /// When it reached the goal.
     pub(super) reached_at: Option<Instant>,
 }
 
-/// What became of a read.
+/// The result of a read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Read {
-    /// So many UPDATEs.
+    /// This number of UPDATEs.
     Updates(u64),
     /// The session is over.
     Lost,
@@ -72,7 +72,7 @@ impl SubscriberSession {
         }
     }
 
-    /// Reads once, at most what fits into the buffer.
+    /// Reads once, at most as much as fits into the buffer.
     pub(super) fn read(
         &mut self,
         routes: &Catalogue,
@@ -128,14 +128,14 @@ impl SubscriberSession {
         Read::Updates(updates)
     }
 
-    /// Writes, if there is room; a session that is broken shows it when it is read.
+    /// Writes if there is room; a broken session shows when it is read.
     pub(super) fn try_write(&self, frame: &[u8]) {
         if let Some(stream) = &self.stream {
             send(stream, frame, SendFlags::DONTWAIT | SendFlags::NOSIGNAL).ok();
         }
     }
 
-    /// Whether it is where it should be.
+    /// Whether it has reached the goal.
     pub(super) fn is_at(&mut self, pursuit: &Pursuit) -> bool {
         let Some(goal) = &pursuit.goal else { return false };
         if let Some(watch) = &mut self.watch {
@@ -146,7 +146,7 @@ impl SubscriberSession {
     }
 }
 
-/// Takes all whole messages; `false` when something is none.
+/// Takes all whole messages; `false` when one is invalid.
 #[inline]
 fn take(mut frames: Frames<'_>, tables: &mut u32, mut update: impl FnMut(&[u8]) -> bool) -> bool {
     loop {

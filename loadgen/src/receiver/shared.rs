@@ -9,12 +9,12 @@ use super::interest::Interest;
 use super::timing::Timing;
 use crate::route_set::{Digests, Views};
 
-/// What every session should come to hold.
+/// The routes and messages that every session should reach.
 #[derive(Clone, Debug)]
 pub(crate) struct Goal {
-    /// Routes held. That they are exactly the right ones is verified at the end.
+    /// The routes held. Whether they are exactly the right ones is verified at the end.
     pub(crate) views: Digests,
-    /// END_OF_TABLEs received, or `None` when that does not matter.
+    /// The number of END_OF_TABLEs received; `None` when it does not matter.
     pub(crate) tables: Option<u32>,
 }
 
@@ -31,22 +31,22 @@ pub(crate) enum Reading {
     /// A stream of bytes, as much as there is.
     Stream,
     /// As the deployed Go client: a read has whole messages and fewer than 65,535 bytes, or the session ends; and
-    /// every route takes a time to be installed before it reads again.
+    /// the client reads again only when it has installed all routes.
     GoClient { install: Duration },
 }
 
-/// A session to receive on. It may be written to elsewhere.
+/// A session to receive on. Another thread may write to it.
 #[derive(Debug)]
 pub(crate) struct Subscriber {
     pub(crate) stream: TcpStream,
-    /// Number of the peer whose view it should get.
+    /// The number of the peer whose view it should get.
     pub(crate) peer: usize,
-    /// Whether the receiver sends KEEPALIVEs: not when others write to it.
+    /// Whether the receiver sends KEEPALIVEs: not when another thread writes to it.
     pub(crate) keeps_alive: bool,
-    /// Whether it is measured how long updates take.
+    /// Whether the latency of updates is measured.
     pub(crate) is_timed: bool,
     pub(crate) reading: Reading,
-    /// Which VNIs it is subscribed to, when that changes.
+    /// The VNIs to which it is subscribed, if they change.
     pub(crate) interest: Option<Arc<Interest>>,
 }
 
@@ -64,16 +64,16 @@ impl Subscriber {
     }
 }
 
-/// A goal that is pursued, or none.
+/// The present goal, if any.
 #[derive(Debug)]
 pub(super) struct Pursuit {
     pub(super) number: u32,
     pub(super) goal: Option<Goal>,
-    /// Sessions that are not there.
+    /// The number of sessions that have not reached it.
     pub(super) remaining: AtomicUsize,
 }
 
-/// What a thread is told to do.
+/// An order to a thread.
 #[derive(Debug)]
 pub(super) enum ReceiverOrder {
     Add(Box<Subscriber>),
@@ -81,14 +81,14 @@ pub(super) enum ReceiverOrder {
     Check,
 }
 
-/// What the threads and the scenario share.
+/// The state that the threads and the scenario share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) pursuit: Mutex<Arc<Pursuit>>,
-    /// That of the pursuit, which is set before it.
+    /// The number of the pursuit; set after the pursuit itself.
     pub(super) number: AtomicU32,
     pub(super) lost: AtomicUsize,
-    /// UPDATEs received, for who looks on.
+    /// UPDATEs received, for the live line.
     pub(super) delivered: Arc<AtomicU64>,
     pub(super) timing: Option<Arc<Timing>>,
     pub(super) is_over: AtomicBool,
@@ -96,7 +96,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// What is pursued now.
+    /// The present pursuit.
     pub(super) fn pursuit(&self) -> Arc<Pursuit> {
         Arc::clone(&self.pursuit.lock().unwrap_or_else(PoisonError::into_inner))
     }

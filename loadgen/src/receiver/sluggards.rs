@@ -20,12 +20,12 @@ use crate::catalogue::Catalogue;
 use crate::ledger::Faults;
 use crate::route_set::RouteSet;
 
-/// How often slow ones read.
+/// The time between two reads of a slow reader.
 const STEP: Duration = Duration::from_millis(50);
-/// Bytes read at once when all is read out.
+/// The most bytes read at once when everything is read out.
 const READ_MAX: usize = 64 * 1024;
 
-/// The receive buffer that their sockets should have: small, so that the server notices.
+/// The receive buffer for their sockets: small, so that the server notices.
 pub(crate) const RECEIVE_BUFFER: usize = 4096;
 
 /// See the module's documentation.
@@ -35,13 +35,13 @@ pub(crate) struct Sluggards {
     thread: JoinHandle<Crowd>,
 }
 
-/// What became of them.
+/// The results of slow and stuck readers.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Fate {
-    /// Sessions that the server had ended, of slow and of stuck readers.
+    /// How many sessions of slow and of stuck readers the server had ended.
     pub(crate) slow_closed: usize,
     pub(crate) stuck_closed: usize,
-    /// UPDATEs received before the end, and by reading out.
+    /// UPDATEs received before the end, and while reading out.
     pub(crate) before: u64,
     pub(crate) read_out: u64,
     pub(crate) faults: Faults,
@@ -50,19 +50,19 @@ pub(crate) struct Fate {
 #[derive(Debug)]
 struct Crowd {
     routes: Catalogue,
-    /// Those that are stuck come last.
+    /// The stuck readers come last.
     sessions: Vec<SubscriberSession>,
     slow: usize,
-    /// Bytes that a slow one reads in a step.
+    /// The bytes that a slow reader reads in a step.
     sip: usize,
     interval: Duration,
 }
 
 impl Sluggards {
-    /// Slow readers that read so many bytes per second, and stuck ones. All are subscribed already.
+    /// Slow readers that read `bytes_per_second`, and stuck ones. All are subscribed already.
     ///
     /// # Errors
-    /// One sentence, when there can be no thread.
+    /// One sentence, when the thread can't start.
     pub(crate) fn start(
         routes: Catalogue,
         slow: Vec<TcpStream>,
@@ -87,7 +87,7 @@ impl Sluggards {
         Ok(Self { is_over, thread })
     }
 
-    /// Reads everything out, for as long as it takes at most; what should be held is `view`.
+    /// Reads everything out, within `patience`; each reader should then hold `view`.
     ///
     /// # Errors
     /// One sentence, when the thread failed.
@@ -160,7 +160,7 @@ impl Crowd {
     }
 }
 
-/// A session that the server has ended shows that by a failed write, also to who reads nothing.
+/// A failed write shows that the server has ended a session, even if its reader reads nothing.
 fn keep_alive(session: &mut SubscriberSession, frame: &[u8]) {
     let Some(stream) = &session.stream else { return };
     match send(stream, frame, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {

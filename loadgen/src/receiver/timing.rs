@@ -10,23 +10,23 @@ use std::time::Instant;
 use hdrhistogram::Histogram;
 use metalbond::wire::Action;
 
-/// The longest time that is told apart.
+/// The longest time that is measured.
 const LONGEST_NS: u64 = 100_000_000_000;
 
-/// When each route should have been announced and withdrawn last. Times are ns since `epoch`.
+/// When each route should have been announced and withdrawn last. Times are in ns since `epoch`.
 #[derive(Debug)]
 pub(crate) struct Timing {
     epoch: Instant,
-    /// For each route when it was announced, then when it was withdrawn.
+    /// For each route the time of its announcement, then of its withdrawal.
     due: Box<[AtomicU64]>,
-    /// What was due earlier is not measured.
+    /// Updates due before this time are not measured.
     from: AtomicU64,
-    /// The histogram that times go to.
+    /// The histogram that takes the times.
     part: AtomicUsize,
 }
 
 impl Timing {
-    /// For so many routes; measures nothing yet.
+    /// For `routes` routes; measures nothing yet.
     pub(crate) fn new(routes: u32) -> Arc<Self> {
         Arc::new(Self {
             epoch: Instant::now(),
@@ -36,14 +36,14 @@ impl Timing {
         })
     }
 
-    /// Measures what is due from some time on, as a part of the run. Earlier parts should be over.
+    /// Measures updates due from some time on, as a part of the run. Earlier parts should be over.
     pub(crate) fn measure(&self, part: usize, from: Instant) {
         self.from.store(u64::MAX, Ordering::Release);
         self.part.store(part, Ordering::Release);
         self.from.store(self.ns(from), Ordering::Release);
     }
 
-    /// Notes when a route should be announced or withdrawn. Before it is.
+    /// Notes when a route should be announced or withdrawn. Call it before that.
     pub(crate) fn note(&self, action: Action, route: u32, due: Instant) {
         self.due[slot(action, route)].store(self.ns(due), Ordering::Release);
     }
@@ -58,14 +58,14 @@ fn slot(action: Action, route: u32) -> usize {
     2 * route as usize + usize::from(action == Action::Remove)
 }
 
-/// What one thread measures.
+/// The measurements of one thread.
 #[derive(Debug)]
 pub(super) struct Stopwatch {
     timing: Arc<Timing>,
     pub(super) parts: Vec<Histogram<u64>>,
 }
 
-/// What was read at one moment.
+/// A read at one moment.
 #[derive(Debug)]
 pub(super) struct Lap<'a> {
     timing: &'a Timing,
@@ -79,7 +79,7 @@ impl Stopwatch {
         Self { timing, parts: Vec::new() }
     }
 
-    /// To be called as soon as a read has returned.
+    /// Call this as soon as a read has returned.
     pub(super) fn lap(&mut self) -> Lap<'_> {
         let now = self.timing.ns(Instant::now());
         let from = self.timing.from.load(Ordering::Acquire);
@@ -92,12 +92,12 @@ impl Stopwatch {
 }
 
 impl Lap<'_> {
-    /// When it was, in ns, if something is measured then.
+    /// The time of the read, in ns, if updates are measured then.
     pub(super) fn measured_at(&self) -> Option<u64> {
         (self.now >= self.from).then_some(self.now)
     }
 
-    /// Measures an update that was read.
+    /// Measures an update of this read.
     #[inline]
     pub(super) fn record(&mut self, action: Action, route: u32) {
         let due = self.timing.due[slot(action, route)].load(Ordering::Relaxed);
@@ -123,7 +123,7 @@ mod tests {
         let mut watch = Stopwatch::new(Arc::clone(&timing));
         let start = Instant::now();
         timing.note(Action::Add, 0, start);
-        watch.lap().record(Action::Add, 0); // nothing is measured yet
+        watch.lap().record(Action::Add, 0); // measuring has not begun
         timing.measure(1, start);
         watch.lap().record(Action::Add, 0);
         watch.lap().record(Action::Remove, 0); // never sent

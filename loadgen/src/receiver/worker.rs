@@ -18,12 +18,12 @@ use super::shared::{Pursuit, Reading, ReceiverOrder, Shared};
 use super::timing::Stopwatch;
 use crate::catalogue::Catalogue;
 
-/// Bytes read at once.
+/// The most bytes read at once.
 const READ_MAX: usize = 256 * 1024;
 const EVENTS: usize = 1024;
 /// The longest wait.
 const LONG: Duration = Duration::from_millis(999);
-/// The epoll datum that is no session.
+/// The epoll datum that stands for news, and not for a session.
 const NEWS: u64 = u64::MAX;
 
 /// See the module's documentation.
@@ -35,7 +35,7 @@ pub(super) struct Worker {
     news: Arc<OwnedFd>,
     orders: mpsc::Receiver<ReceiverOrder>,
     sessions: Vec<SubscriberSession>,
-    /// What is read into.
+    /// The buffer of reads.
     buffer: Vec<u8>,
     stopwatch: Option<Stopwatch>,
     pursuit: Arc<Pursuit>,
@@ -43,12 +43,12 @@ pub(super) struct Worker {
     /// When the session at `cursor` should send a KEEPALIVE: they take turns, evenly.
     due: Instant,
     cursor: usize,
-    /// The Go clients that install routes at the moment, each with the time at which it is done. Until then the thread
+    /// The Go clients that install routes at present, each with the time when it is done. Until then the thread
     /// reads nothing from its socket.
     installing: BinaryHeap<Reverse<(Instant, usize)>>,
 }
 
-/// What a thread leaves.
+/// The results of a thread.
 #[derive(Debug)]
 pub(super) struct Estate {
     pub(super) sessions: Vec<SubscriberSession>,
@@ -84,7 +84,7 @@ impl Worker {
         })
     }
 
-    /// Receives until the run is over; returns what every session came to.
+    /// Receives until the run is over; returns the results of every session.
     pub(super) fn run(mut self) -> std::io::Result<Estate> {
         let mut events = Vec::with_capacity(EVENTS);
         while !self.shared.is_over.load(Ordering::Acquire) {
@@ -105,7 +105,7 @@ impl Worker {
         Ok(Estate { sessions: self.sessions, latencies })
     }
 
-    /// Lets those read again that have installed everything; returns how long until the next has, below a second.
+    /// Lets clients that have installed everything read again; returns the time until the next one, below a second.
     fn install(&mut self) -> std::io::Result<Duration> {
         let now = Instant::now();
         while let Some(Reverse((until, index))) = self.installing.peek().copied() {
@@ -136,7 +136,7 @@ impl Worker {
                 }
                 ReceiverOrder::Dismiss { peers, abort, done } => {
                     self.dismiss(peers, abort)?;
-                    done.send(()).ok(); // whoever gave up waiting has said so
+                    done.send(()).ok(); // an error means that the caller has given up and said so
                 }
                 ReceiverOrder::Check => {
                     for index in 0..self.sessions.len() {
@@ -154,7 +154,7 @@ impl Worker {
         for session in self.sessions.iter_mut().filter(|session| session.peer < peers) {
             let Some(stream) = session.stream.take() else { continue };
             session.is_dismissed = true;
-            // Whoever takes its place has to come to the goal too.
+            // The session that takes its place must reach the goal too.
             if session.reached == self.pursuit.number {
                 self.pursuit.remaining.fetch_add(1, Ordering::AcqRel);
             }
@@ -218,7 +218,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Learns of a new goal.
+    /// Takes over a new goal.
     #[inline]
     fn refresh(&mut self) {
         if self.shared.number.load(Ordering::Acquire) != self.pursuit.number {
@@ -226,7 +226,7 @@ impl Worker {
         }
     }
 
-    /// Counts a session off when it comes to the goal, and back in when it leaves it.
+    /// Counts a session as done when it reaches the goal, and as remaining when it leaves it.
     fn look(&mut self, index: usize) {
         self.refresh();
         let Self { shared, sessions, pursuit, .. } = self;

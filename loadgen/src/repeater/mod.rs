@@ -23,7 +23,7 @@ use vnis::{Vnis, vni_of};
 
 const READ_MAX: usize = 64 * 1024;
 const EVENTS: usize = 1024;
-/// The epoll datum that is no session.
+/// The epoll datum that stands for the listener, and not for a session.
 const LISTENER: u64 = u64::MAX;
 
 /// Flags of the hidden subcommand.
@@ -39,16 +39,16 @@ struct Repeater {
     epoll: OwnedFd,
     sessions: Vec<Option<RepeaterSession>>,
     vnis: Vnis,
-    /// What is to be answered to what is being read.
+    /// The answers to the messages of the present read.
     answers: Vec<u8>,
-    /// Sessions that turned out to be over while they were written to.
+    /// Sessions that turned out to have ended while they were written to.
     over: Vec<usize>,
 }
 
 /// Runs until it is killed.
 ///
 /// # Errors
-/// When it can't listen, or the epoll fails.
+/// An error when it can't listen, or the epoll fails.
 pub(crate) fn run(options: &Options) -> std::io::Result<()> {
     let listener = TcpListener::bind(options.listen)?;
     rustix::net::listen(&listener, 4096)?;
@@ -139,7 +139,7 @@ impl Repeater {
         self.bury()
     }
 
-    /// Takes all whole frames of a read; returns how many bytes they are.
+    /// Takes all whole frames of a read; returns their bytes.
     fn take(&mut self, index: usize, read: &[u8]) -> Result<usize, WireError> {
         self.answers.clear();
         let mut used = 0;
@@ -155,7 +155,7 @@ impl Repeater {
         Ok(used)
     }
 
-    /// Does what a message asks for that is no UPDATE.
+    /// Carries out a message other than an UPDATE.
     #[cold]
     fn answer(&mut self, index: usize, frame: &Frame<'_>) -> Result<(), WireError> {
         match frame.kind {
@@ -178,7 +178,7 @@ impl Repeater {
         Ok(())
     }
 
-    /// Sends the UPDATEs of a read to whom they are for.
+    /// Sends the UPDATEs of a read to their subscribers.
     fn send_on(&mut self, from: usize, read: &[u8]) -> std::io::Result<()> {
         let Self { epoll, sessions, vnis, over, .. } = self;
         let mut result = Ok(());
@@ -207,7 +207,7 @@ impl Repeater {
         watch(&self.epoll, session, index, epoll::EventFlags::IN)
     }
 
-    /// Closes what is over.
+    /// Closes sessions that have ended.
     fn bury(&mut self) -> std::io::Result<()> {
         while let Some(index) = self.over.pop() {
             self.close(index)?;
@@ -224,7 +224,7 @@ impl Repeater {
     }
 }
 
-/// Writes to a session, and has its room watched for as long as something is left.
+/// Writes to a session, and watches its room while bytes are left.
 fn send(
     epoll: &OwnedFd,
     sessions: &mut [Option<RepeaterSession>],

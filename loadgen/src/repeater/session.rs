@@ -5,16 +5,16 @@ use std::net::TcpStream;
 
 use rustix::net::SendFlags;
 
-/// Who leaves more than this unread is closed: it would take all memory.
+/// A session with more unread bytes than this is closed: it would take all memory.
 const PENDING_MAX: usize = 1 << 28;
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct RepeaterSession {
     pub(super) stream: TcpStream,
-    /// The start of a message of which the rest has not arrived.
+    /// The start of a message whose rest has not arrived.
     pub(super) partial: Vec<u8>,
-    /// What the socket had no room for.
+    /// Bytes for which the socket had no room.
     pending: Vec<u8>,
 }
 
@@ -30,7 +30,7 @@ impl RepeaterSession {
     /// Writes what the socket takes and keeps the rest.
     ///
     /// # Errors
-    /// When the session is over.
+    /// An error when the session has ended.
     pub(super) fn send(&mut self, slices: &[IoSlice<'_>]) -> std::io::Result<()> {
         let mut sent = 0;
         if self.pending.is_empty() {
@@ -53,10 +53,10 @@ impl RepeaterSession {
         if self.pending.len() > PENDING_MAX { Err(ErrorKind::OutOfMemory.into()) } else { Ok(()) }
     }
 
-    /// Writes what could not be written before.
+    /// Writes the bytes that are left.
     ///
     /// # Errors
-    /// When the session is over.
+    /// An error when the session has ended.
     pub(super) fn flush(&mut self) -> std::io::Result<()> {
         match self.stream.write(&self.pending) {
             Ok(sent) => drop(self.pending.drain(..sent)),

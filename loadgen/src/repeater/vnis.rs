@@ -12,14 +12,14 @@ const VNI_END: usize = 1 << 24;
 #[derive(Debug, Default)]
 struct Vni {
     subscribers: Vec<usize>,
-    /// Where its frames lie in the read under way, while they are one piece of it.
+    /// The place of its frames in the present read, while they are contiguous.
     piece: Range<usize>,
-    /// The frames themselves, when they are several.
+    /// Its frames, if they are not contiguous.
     frames: Vec<u8>,
 }
 
 impl Vni {
-    /// Whether there is nothing for it so far.
+    /// Whether the present read has no frame for it so far.
     #[inline]
     fn is_idle(&self) -> bool {
         self.piece.is_empty() && self.frames.is_empty()
@@ -47,18 +47,18 @@ impl Vni {
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Vnis {
-    /// For each VNI its place in `vnis`, from 1. Pages of it that nobody touches take no memory.
+    /// The place in `vnis` of each VNI, from 1. Untouched pages take no memory.
     places: Vec<u32>,
     vnis: Vec<Vni>,
     /// Number of VNIs of each session.
     counts: Vec<u32>,
     /// Whether some session ever was in several VNIs.
     has_several: bool,
-    /// The last piece of the read under way, and the place of its VNI.
+    /// The last piece of the present read, and the place of its VNI.
     piece: Option<(usize, Range<usize>)>,
-    /// The VNIs of the pieces before that.
+    /// The VNIs of earlier pieces.
     touched: Vec<usize>,
-    /// The sessions that the read is for, and the place of a VNI for which it is.
+    /// The receivers of the read: sessions, each with the place of its VNI.
     due: Vec<(usize, usize)>,
 }
 
@@ -75,7 +75,7 @@ impl Vnis {
         }
     }
 
-    /// The place of a VNI, which may be new. `None` when no VNI has that number.
+    /// The place of a VNI, added if it is new. `None` when no VNI has that number.
     #[inline]
     fn place(&mut self, vni: u32) -> Option<usize> {
         let place = self.places.get_mut(vni as usize)?;
@@ -86,7 +86,7 @@ impl Vnis {
         Some(*place as usize - 1)
     }
 
-    /// Lets a session have the UPDATEs of a VNI from now on.
+    /// Subscribes a session to a VNI.
     pub(super) fn subscribe(&mut self, session: usize, vni: u32) {
         let Some(place) = self.place(vni) else { return };
         let subscribers = &mut self.vnis[place].subscribers;
@@ -101,13 +101,13 @@ impl Vnis {
         self.has_several |= self.counts[session] > 1;
     }
 
-    /// Lets a session have no more of a VNI.
+    /// Unsubscribes a session from a VNI.
     pub(super) fn unsubscribe(&mut self, session: usize, vni: u32) {
         let Some(place) = self.place(vni) else { return };
         self.leave(session, place);
     }
 
-    /// Lets a session have nothing more.
+    /// Removes all subscriptions of a session.
     pub(super) fn remove(&mut self, session: usize) {
         for place in 0..self.vnis.len() {
             if self.counts.get(session).is_none_or(|count| *count == 0) {
@@ -125,10 +125,10 @@ impl Vnis {
         }
     }
 
-    /// Takes note of an UPDATE of the read under way: where it lies, and its VNI.
+    /// Notes an UPDATE of the present read: its place, and its VNI.
     #[inline]
     pub(super) fn take(&mut self, read: &[u8], start: usize, end: usize, vni: u32) {
-        // Nobody is in a VNI that there can't be.
+        // No session can subscribe to an invalid VNI.
         let Some(place) = self.place(vni) else { return };
         match &mut self.piece {
             Some((last, piece)) if *last == place && piece.end == start => piece.end = end,
@@ -140,7 +140,7 @@ impl Vnis {
         }
     }
 
-    /// Puts a piece to what else there is for its VNI.
+    /// Adds a piece to its VNI's frames.
     #[inline]
     fn keep(&mut self, read: &[u8], place: usize, piece: Range<usize>) {
         let vni = &mut self.vnis[place];
@@ -150,8 +150,8 @@ impl Vnis {
         vni.take(read, piece);
     }
 
-    /// Ends a read: calls `send` once for everyone whom UPDATEs in it are for, but for the session that
-    /// it came from.
+    /// Ends a read: calls `send` once for each session that should get UPDATEs of it, except for the session that
+    /// sent it.
     pub(super) fn send(
         &mut self,
         read: &[u8],
@@ -186,14 +186,14 @@ impl Vnis {
 /// The VNI in the payload of an UPDATE.
 ///
 /// # Errors
-/// When it is no UPDATE.
+/// An error when the payload is no UPDATE.
 #[inline]
 pub(super) fn vni_of(payload: &[u8]) -> Result<u32, WireError> {
     let rest = match payload {
         [0x08, 1, rest @ ..] => rest,
         _ => payload,
     };
-    // As a VNI is usually written: in three bytes. Anything else is decoded in full.
+    // The usual form of a VNI, in three bytes. Other forms are decoded in full.
     match rest {
         [0x10, a @ 0x80..=0xff, b @ 0x80..=0xff, c @ ..0x80, 0x1a, ..] => {
             Ok(u32::from(a & 0x7f) | u32::from(b & 0x7f) << 7 | u32::from(*c) << 14)
@@ -208,7 +208,7 @@ mod tests {
     use crate::plan::Plan;
     use metalbond::wire::{Action, split, whole_frames};
 
-    /// What each session is sent of a read by `from`.
+    /// The bytes that each session is sent of a read by `from`.
     fn sent(vnis: &mut Vnis, read: &[u8], from: usize) -> Vec<(usize, Vec<u8>)> {
         let mut used = 0;
         for frame in whole_frames(read) {

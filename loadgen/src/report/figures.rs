@@ -9,7 +9,7 @@ use crate::processes::Each;
 use crate::procfs::Usage;
 use crate::target::Target;
 
-/// What figures that a run is judged by begin with, in the order in which they should be read.
+/// The beginnings of the key figures' names, in the order in which they should be read.
 const KEYS: [&str; 9] = [
     "delivered updates per second",
     "routes per second",
@@ -28,7 +28,7 @@ pub(super) struct Figure {
     pub(super) name: &'static str,
     pub(super) value: f64,
     pub(super) unit: &'static str,
-    /// That of each server, where it is one of servers.
+    /// The value of each server, if it is a figure of servers.
     pub(super) each: Each<f64>,
 }
 
@@ -36,20 +36,20 @@ pub(super) struct Figure {
 #[derive(Clone, Debug)]
 pub(crate) struct RunReport {
     pub(crate) scenario: &'static str,
-    /// The servers, in the order in which figures tell of each.
+    /// The servers, in the order of each figure's values.
     pub(super) servers: Vec<String>,
-    /// Whether the servers' processes are known; if not there are no figures about them.
+    /// Whether the servers' processes are known; if not, there are no figures about them.
     pub(super) knows_server: bool,
-    /// All flags and what they were.
+    /// All flags and their values.
     pub(super) parameters: Vec<(String, String)>,
     figures: Vec<Figure>,
-    /// How long deliveries took, in nanoseconds, where the scenario measures that.
+    /// The latency of deliveries, in nanoseconds, if the scenario measures it.
     pub(crate) latency: Option<Histogram<u64>>,
     pub(super) timeline: Timeline,
     pub(crate) faults: Faults,
 }
 
-/// The quantiles of latency that are told.
+/// The reported quantiles of latency.
 const QUANTILES: [(&str, f64); 5] = [
     ("latency, p50", 0.5),
     ("latency, p90", 0.9),
@@ -72,7 +72,7 @@ impl RunReport {
         }
     }
 
-    /// Adds a figure. One about the servers' processes (its name says `server` or `resident`) is left
+    /// Adds a figure. A figure about the servers' processes (its name says `server` or `resident`) is left
     /// out when they are not known.
     pub(crate) fn add(&mut self, name: &'static str, value: f64, unit: &'static str) {
         let is_of_server = name.contains("server") || name.starts_with("resident");
@@ -81,12 +81,12 @@ impl RunReport {
         }
     }
 
-    /// Adds a figure of servers: the sum, and that of each. Where their processes are not known there is none.
+    /// Adds a figure of servers: the sum, and each value. Adds nothing when their processes are not known.
     pub(crate) fn add_each(&mut self, name: &'static str, each: &Each<f64>, unit: &'static str) {
         self.add_of_each(name, each.sum(), each, unit);
     }
 
-    /// The same, where that of all is no sum.
+    /// The same with a total that is not the sum.
     fn add_of_each(
         &mut self,
         name: &'static str,
@@ -104,10 +104,10 @@ impl RunReport {
         self.add_each(name, &bytes.map(|bytes| bytes as f64 / 1e6), "MB");
     }
 
-    /// Adds how long deliveries took, if any.
+    /// Adds the latency of deliveries, if there were any.
     pub(crate) fn add_latency(&mut self, latency: Histogram<u64>) {
         if latency.is_empty() {
-            return; // zeros would look like times
+            return; // zeros would look like measured times
         }
         for (name, quantile) in QUANTILES {
             self.add(name, latency.value_at_quantile(quantile) as f64 / 1e3, "us");
@@ -115,8 +115,8 @@ impl RunReport {
         self.latency = Some(latency);
     }
 
-    /// Adds what the servers' CPU time comes to, for each of `count` things. The second and the
-    /// third name, of its parts, begin with spaces.
+    /// Adds the servers' CPU time for each of `count` things. The second and the
+    /// third name, for the parts of it, begin with spaces.
     pub(crate) fn add_cpu(&mut self, names: [&'static str; 3], used: &Each<Usage>, count: f64) {
         let whole = |used: Usage| used.cpu_ns as f64 / count;
         self.add_each(names[0], &used.map(whole), "ns");
@@ -126,8 +126,8 @@ impl RunReport {
         self.add_each(names[2], &used.map(in_the_kernel), "ns");
     }
 
-    /// Adds what was seen all along, and the servers' resident memory at the end, in bytes. The peak of all is
-    /// that of their sum: they may come to theirs at different times.
+    /// Adds the peaks of the run, and the servers' resident memory at the end, in bytes. The peak of all is
+    /// the peak of their sum: they may reach their own at different times.
     pub(crate) fn add_timeline(&mut self, timeline: Timeline, resident: &Each<u64>) {
         let seen = timeline.samples.iter().map(|sample| sample.resident).max();
         let peak = seen.unwrap_or(0).max(resident.sum()) as f64 / 1e6;
@@ -137,13 +137,13 @@ impl RunReport {
         self.timeline = timeline;
     }
 
-    /// What the servers are called, all together.
+    /// The name of all servers together.
     pub(super) fn target(&self) -> String {
         self.servers.join("; ")
     }
 
     /// The figures in the order in which they should be read, and whether each is a key figure.
-    /// Parts, whose names begin with spaces, stay behind what they are parts of.
+    /// Parts, whose names begin with spaces, stay after their whole.
     pub(super) fn ordered(&self) -> Vec<(bool, &Figure)> {
         let mut rank = KEYS.len();
         let mut ranked: Vec<_> = (self.figures.iter())
@@ -156,7 +156,7 @@ impl RunReport {
                 (rank, is_part, figure)
             })
             .collect();
-        ranked.sort_by_key(|(rank, ..)| *rank); // stable
+        ranked.sort_by_key(|(rank, ..)| *rank); // a stable sort
         let keyed = ranked.into_iter();
         keyed.map(|(rank, is_part, figure)| (rank < KEYS.len() && !is_part, figure)).collect()
     }

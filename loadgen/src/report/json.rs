@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::figures::RunReport;
 use crate::machine;
 
-/// Points of a latency curve for each halving of what lies above.
+/// The points of a latency curve for each halving of the remaining share.
 const POINTS_PER_HALF: u32 = 4;
 
 impl RunReport {
@@ -61,12 +61,12 @@ impl RunReport {
     }
 }
 
-/// The whole distribution, at quantiles that are the same in every run.
+/// The whole distribution, at the same quantiles in every run.
 fn latency(latency: &Histogram<u64>) -> Value {
     let mut points = Vec::new();
     for step in 0u32.. {
         let beyond = 0.5f64.powf(f64::from(step) / f64::from(POINTS_PER_HALF));
-        // Past the last single value there is nothing to tell apart.
+        // Beyond the last single value all quantiles are the same.
         if beyond * (latency.len() as f64) < 1.0 {
             break;
         }

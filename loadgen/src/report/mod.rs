@@ -14,10 +14,10 @@ use serde_json::Value;
 use crate::common::Common;
 pub(crate) use figures::RunReport;
 
-/// Prints the report and writes it to the files that are asked for.
+/// Prints the report and writes it to the requested files.
 ///
 /// # Errors
-/// One sentence, when a file can't be written or subscribers did not get what they should.
+/// One sentence, when a file can't be written or the deliveries had faults.
 pub(crate) fn print(report: &RunReport, common: &Common) -> Result<(), String> {
     show(&text::run(report));
     write_files(common, || report.json())?;
@@ -29,7 +29,7 @@ pub(crate) fn print(report: &RunReport, common: &Common) -> Result<(), String> {
     Ok(())
 }
 
-/// Writes data to the files that are asked for: as JSON, and as a page.
+/// Writes data to the requested files: as JSON, and as a page.
 ///
 /// # Errors
 /// One sentence, when a file can't be written.
@@ -47,23 +47,23 @@ pub(crate) fn write_files(common: &Common, data: impl FnOnce() -> Value) -> Resu
     Ok(())
 }
 
-/// Shows it on standard output. Files are written also when nobody reads that any more.
+/// Prints a text on standard output. The files are written even when nobody reads it.
 pub(crate) fn show(text: &str) {
     let mut out = io::stdout();
     drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }
 
-/// Looks whether the files that are asked for can be written, before the run and not after it.
+/// Checks before the run that the requested files can be written.
 ///
 /// # Errors
-/// One sentence, when one of them can't be.
+/// One sentence, when a file can't be written.
 pub(crate) fn check_files(common: &Common) -> Result<(), String> {
     for file in [&common.json, &common.report].into_iter().flatten() {
         let is_there = file.exists();
         let opened = OpenOptions::new().append(true).create(true).open(file);
         opened.map_err(|error| cannot_write(file, &error))?;
         if !is_there {
-            // A run that fails leaves no empty file.
+            // A failed run leaves no empty file.
             drop(fs::remove_file(file));
         }
     }

@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-/// The page; a script in it draws what the data say.
+/// The page; a script in it draws the data.
 const PAGE: &str = include_str!("page.html");
 const PLACE: &str = "\"loadgen-data\"";
 
 /// The page of a run or of a comparison.
 ///
-/// What stands in it comes from flags and files: no `<` may end the element that it is in, and the
+/// Its contents come from flags and files: no `<` may end its element, and the
 /// script puts it on the page as text only.
 pub(crate) fn of(data: &Value) -> String {
     PAGE.replacen(PLACE, &data.to_string().replace('<', "\\u003c"), 1)

@@ -2,7 +2,7 @@
 
 use super::figures::RunReport;
 
-/// A run: the key figures, then the others, then what was wrong.
+/// A run: the key figures, then the others, then the faults.
 pub(super) fn run(report: &RunReport) -> String {
     let mut out = format!("\n{} against {}\n\n", report.scenario, report.target());
     let figures = report.ordered();
@@ -26,7 +26,7 @@ pub(super) fn run(report: &RunReport) -> String {
     out
 }
 
-/// What a figure was of each of several servers, in the order in which the report names them.
+/// The values of a figure for several servers, in the order in which the report names them.
 fn of_each(values: &[f64]) -> String {
     if values.len() < 2 {
         return String::new();
@@ -41,7 +41,7 @@ pub(crate) fn line(out: &mut String, text: &str, unit: &str) {
     out.push('\n');
 }
 
-/// A number in 16 columns, its point always in the same: `1,234,567    `, `12.3  `, `0.123`.
+/// A number in 16 columns, with its point always in the same column: `1,234,567    `, `12.3  `, `0.123`.
 pub(crate) fn number(value: f64) -> String {
     let digits = match value.abs() {
         1000.0.. => 0,
@@ -54,7 +54,7 @@ pub(crate) fn number(value: f64) -> String {
     let (sign, whole) = whole.split_at(whole.len() - whole.trim_start_matches('-').len());
     let mut grouped = sign.to_owned();
     for (index, digit) in whole.char_indices() {
-        // Not in words such as `inf`.
+        // Only digits are grouped, not words such as `inf`.
         if index > 0 && (whole.len() - index) % 3 == 0 && digit.is_ascii_digit() {
             grouped.push(',');
         }

@@ -202,7 +202,7 @@ impl Cloud {
             let interest = Some(interest);
             let subscriber = Subscriber { keeps_alive: false, interest, reading, ..subscriber };
             self.receivers.add(subscriber)?;
-            // To connect all may take longer than a session lasts without a KEEPALIVE.
+            // Connecting all sessions may take longer than a session lasts without a KEEPALIVE.
             self.writers.tick()?;
         }
         for number in 0..self.observers as usize {

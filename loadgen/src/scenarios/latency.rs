@@ -159,7 +159,7 @@ fn step(number: u64, routes: u32) -> (Action, u32) {
     (action, u32::try_from(number % routes).unwrap_or(0))
 }
 
-/// The routes that are announced after so many updates.
+/// The routes that are announced after `updates` updates.
 fn held(updates: u64, routes: u32) -> std::ops::Range<u32> {
     match step(updates, routes) {
         (Action::Add, route) => 0..route,

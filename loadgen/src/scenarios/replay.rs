@@ -24,7 +24,7 @@ use crate::run::{Run, Scenario, Used, ns};
 
 /// The largest number of different routes.
 const ROUTES_MAX: u32 = 10_000_000;
-/// A publisher's due messages are sent when they have so many bytes.
+/// The size at which a publisher's due messages are sent.
 const WRITE: usize = 64 * 1024;
 /// The longest sleep, so that KEEPALIVEs are sent in time.
 const NAP: Duration = Duration::from_millis(100);

@@ -108,8 +108,8 @@ impl Source {
     }
 }
 
-/// A step through so many routes that reaches every route, and soon all regions of the table: about the golden section
-/// of the number of routes, and coprime to it.
+/// A step through `routes` routes that reaches every route, and soon all regions of the table: about the golden
+/// section of `routes`, and coprime to it.
 fn stride(routes: usize) -> usize {
     let gcd = |mut a: usize, mut b: usize| {
         while b > 0 {
@@ -431,7 +431,7 @@ mod tests {
     }
 
     fn rounds(is_standing: bool) -> Rounds {
-        // Two sources of routes in four VNIs, of which one takes part itself.
+        // Two sources of routes in four VNIs; one of the sources takes part itself.
         let in_two = (40..80).filter(|route| route % 2 == 0).collect();
         let routes = vec![(0..40).collect(), in_two];
         let takers = vec![

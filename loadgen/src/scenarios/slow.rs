@@ -52,7 +52,7 @@ impl Scenario for Slow {
         "slow"
     }
 
-    /// There may be at most as many readers of a kind as other subscribers, because the result is the cost for those.
+    /// At most as many readers of a kind as other subscribers are allowed: the result is the cost for the latter.
     fn check(&self, common: &Common) -> Result<(), String> {
         let cloud::Options { hypervisors, observers, .. } = self.cloud;
         let most = hypervisors as usize + observers as usize;

@@ -202,7 +202,7 @@ fn connect(
                 let result: Result<Vec<_>, String> = share.map(open).collect();
                 match result {
                     Ok(openings) => openings.into_iter().map(finish).for_each(|established| {
-                        sender.send(established).ok(); // nobody listens after a failure
+                        sender.send(established).ok(); // after a failure the receiver is gone
                     }),
                     Err(error) => drop(sender.send(Err(error))),
                 }

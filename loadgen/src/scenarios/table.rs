@@ -136,7 +136,7 @@ struct Stages {
 }
 
 impl Stages {
-    /// Adds the figures for so many routes. `delivered` is the number of routes dumped to all joiners, and also the
+    /// Adds the figures for `routes` routes. `delivered` is the number of routes dumped to all joiners, and also the
     /// number withdrawn from them.
     fn report_to(&self, report: &mut RunReport, routes: f64, delivered: f64) {
         let Self { load, dump, withdrawal, .. } = self;

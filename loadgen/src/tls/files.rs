@@ -13,12 +13,12 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
-/// The files of a server that is started here. Dropping it removes them.
+/// The files of a server that loadgen starts. Dropping it removes them.
 #[derive(Debug)]
 pub(super) struct Made(PathBuf);
 
 impl Made {
-    /// A new authority, the certificate of a server on loopback, and what sessions need to know and to show.
+    /// A new authority, the certificate of a server on loopback, and the configuration of sessions.
     ///
     /// # Errors
     /// One sentence.
@@ -26,7 +26,7 @@ impl Made {
         make().map_err(|error| format!("cannot make certificates: {error}"))
     }
 
-    /// Where the server finds its files.
+    /// The arguments that name the server's files.
     pub(super) fn server_args(&self) -> [String; 3] {
         [("ca", "ca.pem"), ("certificate", "server.pem"), ("key", "server.key")]
             .map(|(flag, file)| format!("--tls-{flag}={}", self.0.join(file).display()))
@@ -71,7 +71,7 @@ fn make() -> Result<(Made, Arc<ClientConfig>), Box<dyn std::error::Error>> {
     Ok((made, config))
 }
 
-/// What sessions need to know and to show, from files.
+/// The configuration of sessions, from files.
 ///
 /// # Errors
 /// One sentence.

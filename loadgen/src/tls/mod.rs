@@ -57,21 +57,21 @@ pub(crate) struct TlsFlags {
     tls_server_name: Option<String>,
 }
 
-/// How sessions of a run are encrypted.
+/// The TLS of a run's sessions.
 #[derive(Debug)]
 pub(crate) struct Tls {
     config: Arc<ClientConfig>,
-    /// What the server's certificate must name, if that is not its address.
+    /// The name that the server's certificate must have, if not its address.
     name: Option<ServerName<'static>>,
-    /// Their threads take sessions in turn.
+    /// The relays, whose threads take sessions in turn.
     relays: Vec<Relay>,
     next: AtomicUsize,
-    /// The files of a server that is started here.
+    /// The files of a server that loadgen starts.
     made: Option<Made>,
 }
 
 impl Tls {
-    /// For a server that is started here, which gets certificates of the run's own; so many threads carry sessions.
+    /// For a server that loadgen starts, with certificates made for this run; `threads` threads carry sessions.
     ///
     /// # Errors
     /// One sentence.
@@ -80,7 +80,7 @@ impl Tls {
         Ok(Self { made: Some(made), ..Self::new(config, None, threads)? })
     }
 
-    /// For servers that run, from the files that the flags name.
+    /// For running servers, from the files that the flags name.
     ///
     /// # Errors
     /// One sentence.
@@ -118,10 +118,10 @@ impl Tls {
         arguments
     }
 
-    /// Connects and shakes hands; the scenario's end of the session. It is no TCP socket, but is used as one.
+    /// Connects and makes the handshake; returns the scenario's end of the session, which acts as a TCP socket.
     ///
     /// # Errors
-    /// Whatever the socket says, and when the other side's certificate is not right or it refuses this one.
+    /// The socket's error, or an error when one side refuses the other's certificate.
     pub(crate) fn connect(&self, server: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
         let name = self.name.clone().unwrap_or_else(|| ServerName::IpAddress(server.ip().into()));
         let mut tls =

@@ -16,12 +16,12 @@ use rustls::ClientConnection;
 
 use crate::live;
 
-/// Bytes of a session taken at once.
+/// The most bytes of a session taken at once.
 const READ_MAX: usize = 64 * 1024;
-/// Reads of one connection in its turn.
+/// The most reads of one connection in its turn.
 const READS_MAX: usize = 8;
 const EVENTS: usize = 256;
-/// The epoll datum that is no connection.
+/// The epoll datum that stands for news, and not for a connection.
 const NEWS: u64 = u64::MAX;
 
 /// See the module's documentation. Its thread ends with the process.
@@ -33,7 +33,7 @@ pub(super) struct Relay {
 
 impl Relay {
     /// # Errors
-    /// When there are no descriptors or threads left.
+    /// An error when no descriptor or thread is left.
     pub(super) fn start() -> io::Result<Self> {
         let news = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let (connections, arriving) = mpsc::channel();
@@ -50,10 +50,10 @@ impl Relay {
         Ok(Self { news, connections })
     }
 
-    /// Takes a connection that has shaken hands; the session's end of it.
+    /// Takes a connection after its handshake; returns the session's end of it.
     ///
     /// # Errors
-    /// When there are no descriptors left.
+    /// An error when no descriptor is left.
     pub(super) fn carry(&self, tcp: TcpStream, tls: ClientConnection) -> io::Result<TcpStream> {
         let (session, inner) = UnixStream::pair()?;
         inner.set_nonblocking(true)?;
@@ -69,7 +69,7 @@ impl Relay {
         };
         self.connections.send(Box::new(connection)).map_err(io::Error::other)?;
         rustix::io::write(&self.news, &1u64.to_ne_bytes())?;
-        // Sessions are read and written by calls that ask nothing of a socket but to be a stream.
+        // Sessions are read and written by calls that work on any stream socket.
         Ok(OwnedFd::from(session).into())
     }
 }
@@ -78,7 +78,7 @@ struct Thread {
     news: Arc<OwnedFd>,
     arriving: mpsc::Receiver<Box<Connection>>,
     epoll: OwnedFd,
-    /// By the numbers of their events; `None` when one has ended.
+    /// By the numbers of their events; `None` for an ended connection.
     connections: Vec<Option<Box<Connection>>>,
     buffer: Vec<u8>,
 }
@@ -89,7 +89,7 @@ impl Thread {
         loop {
             match epoll::wait(&self.epoll, spare_capacity(&mut events), None) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                // Sessions end with their connections, which their owners see.
+                // Sessions end with their connections, which their owners notice.
                 Err(_) => return,
             }
             for event in events.drain(..) {
@@ -102,14 +102,14 @@ impl Thread {
     }
 
     fn take_news(&mut self) {
-        rustix::io::read(&self.news, &mut [0u8; 8]).ok(); // nothing to read: it was taken before
+        rustix::io::read(&self.news, &mut [0u8; 8]).ok(); // an error means that it was read before
         while let Ok(connection) = self.arriving.try_recv() {
             self.connections.push(Some(connection));
             self.turn(self.connections.len() - 1);
         }
     }
 
-    /// Carries what there is; a connection that has ended or failed is dropped, which its session sees.
+    /// Carries bytes both ways; drops a connection that has ended or failed, which its session notices.
     fn turn(&mut self, number: usize) {
         let Some(slot) = self.connections.get_mut(number) else { return };
         let Some(connection) = slot else { return };
@@ -117,7 +117,7 @@ impl Thread {
         match waits.and_then(|it| connection.wait(&self.epoll, number as u64, it)) {
             Ok(true) => {}
             Ok(false) => *slot = None,
-            // The server has ended it, which the session sees.
+            // The server has ended it, which the session notices.
             Err(error) if error.kind() == ErrorKind::ConnectionReset => *slot = None,
             Err(error) => {
                 live::say(&format!("loadgen: a session over TLS failed: {error}"));
@@ -127,7 +127,7 @@ impl Thread {
     }
 }
 
-/// Which events each socket waits for.
+/// The events that each socket waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Waits {
     tcp: EventFlags,
@@ -140,23 +140,23 @@ struct Connection {
     tls: ClientConnection,
     /// The relay's end of the pair.
     inner: UnixStream,
-    /// The session sends no more.
+    /// Whether the session has stopped sending.
     session_ended: bool,
-    /// The server sends no more.
+    /// Whether the server has stopped sending.
     peer_ended: bool,
-    /// `None`: it is in no epoll yet.
+    /// `None` while it is in no epoll.
     waits: Option<Waits>,
     /// Whether the session's side is in the epoll.
     is_watched: bool,
 }
 
 impl Connection {
-    /// Both ways, as much as both sides have and take now.
+    /// Carries bytes both ways, as much as there is and both sides take now.
     fn carry(&mut self, buffer: &mut [u8]) -> io::Result<Waits> {
         let mut waits = Waits { tcp: EventFlags::empty(), inner: EventFlags::empty() };
         self.send(buffer, &mut waits)?;
         self.receive(&mut waits)?;
-        // What the other side asked for meanwhile, such as new keys.
+        // Answers to the server's requests of TLS, such as new keys.
         self.flush(&mut waits)?;
         Ok(waits)
     }
@@ -175,7 +175,7 @@ impl Connection {
         }
         if self.flush(waits)? {
             if self.session_ended {
-                self.tcp.shutdown(Shutdown::Write).ok(); // it may have been reset
+                self.tcp.shutdown(Shutdown::Write).ok(); // an error means that it was reset
             } else {
                 waits.inner |= EventFlags::IN;
             }
@@ -183,7 +183,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Whether everything has been written.
+    /// Whether all bytes have been written.
     fn flush(&mut self, waits: &mut Waits) -> io::Result<bool> {
         while self.tls.wants_write() {
             match self.tls.write_tls(&mut self.tcp) {
@@ -218,7 +218,7 @@ impl Connection {
                 Err(error) => return Err(error),
             }
         }
-        // It comes back to the rest when others have had their turn.
+        // The connection continues when others have had their turn.
         match self.deliver()? {
             true => waits.tcp |= EventFlags::IN,
             false => waits.inner |= EventFlags::OUT,
@@ -226,7 +226,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Gives the session what has been decrypted; `false` when it does not take all.
+    /// Gives the session the decrypted bytes; `false` when it does not take all.
     fn deliver(&mut self) -> io::Result<bool> {
         loop {
             let mut reader = self.tls.reader();
@@ -236,7 +236,7 @@ impl Connection {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(true),
                 Err(error) => return Err(error),
             };
-            // A session that has ended reads no more; what it said still goes out.
+            // An ended session reads no more; its last bytes still go out.
             let count = match (&self.inner).write(bytes) {
                 Ok(count) => count,
                 Err(_) if self.session_ended => bytes.len(),
@@ -248,7 +248,7 @@ impl Connection {
         }
     }
 
-    /// Tells the epoll; `false` when there is nothing left to wait for.
+    /// Updates the epoll; `false` when there is nothing left to wait for.
     fn wait(&mut self, epoll: &OwnedFd, number: u64, waits: Waits) -> io::Result<bool> {
         if self.peer_ended && !waits.inner.contains(EventFlags::OUT) {
             return Ok(false);
@@ -269,7 +269,7 @@ impl Connection {
             }
         }
         if self.session_ended && self.is_watched {
-            // Whatever is waited for, an epoll reports the other end as closed, over and over.
+            // The epoll would report the closed end over and over, whatever is waited for.
             epoll::delete(epoll, &self.inner)?;
             self.is_watched = false;
         }
