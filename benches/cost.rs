@@ -23,23 +23,23 @@ use std::process::{Command, ExitCode, Stdio};
 
 use metalbond::internals_for_benches::{Fleet, Shape};
 
-/// As the `metalbond` command has it.
+/// The allocator of the `metalbond` command.
 #[global_allocator]
 static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The nearest caches, and what a core has of a last cache that it shares: 4 MiB. The machine's own would make
-/// counts differ.
+/// The nearest caches, and a core's part of a shared last cache: 4 MiB. The machine's own sizes would change
+/// the counts.
 const CACHES: [&str; 3] = ["--I1=32768,8,64", "--D1=32768,8,64", "--LL=4194304,16,64"];
-/// Which of its ways to copy memory the C library must not choose: others have other counts.
+/// The ways to copy memory that the C library must not choose: they have other counts.
 const COPIES: &str = "glibc.cpu.hwcaps=-AVX2,-AVX2_Usable,-AVX512F,-ERMS,-FSRM";
 /// The path of the file with the limits, then its text.
 const LIMITS_AT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/cost.limits");
 const LIMITS: &str = include_str!("cost.limits");
-/// How far limits lie above what was counted when they were set.
+/// How far above the counts the limits are set.
 const MARGIN: f64 = 1.05;
-/// The same for misses of the last cache, where there are next to none: one in twenty updates.
+/// The same for misses of the last cache, of which there are next to none: one in twenty updates.
 const MISSES_MARGIN: f64 = 0.05;
-/// Updates that are counted, at least.
+/// The least number of updates counted.
 const UPDATES: u64 = 100_000;
 
 const PLAIN: Shape = Shape {
@@ -84,7 +84,7 @@ const WORKLOADS: [Shape; 13] = [
     judged(new(2, 1000)),
 ];
 
-/// How much more a workload with a policy may cost.
+/// The greatest factor by which a policy may raise the cost of a workload.
 const POLICY: f64 = 1.03;
 
 fn main() -> ExitCode {
@@ -148,13 +148,13 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The comment that the limits begin with.
+/// The comment at the beginning of the limits.
 fn head() -> String {
     let comment = LIMITS.lines().take_while(|line| line.starts_with('#'));
     comment.flat_map(|line| [line, "\n"]).collect()
 }
 
-/// How many instructions and misses a workload may cost. Without limits, any number.
+/// The most instructions and misses that a workload may cost; any number if it has no limits.
 fn limit(workload: &str) -> (f64, f64) {
     let mut lines = LIMITS.lines().map(|line| line.split_whitespace());
     let numbers = lines.find_map(|mut words| (words.next() == Some(workload)).then_some(words));

@@ -31,11 +31,11 @@ mod linux {
     use metalbond::wire::Action;
     use rustix::time::{ClockId, clock_gettime};
 
-    /// Updates of one full read.
+    /// The updates of one full read.
     const READ: usize = 2730;
 
     pub(super) fn main() {
-        // As the command does.
+        // The command does this too.
         rustix::thread::disable_transparent_huge_pages(true).ok();
         let words: Vec<_> = std::env::args().skip(1).collect();
         let case: Vec<_> = words.iter().skip_while(|word| *word != "--case").skip(1).collect();
@@ -88,7 +88,7 @@ mod linux {
         Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
     }
 
-    /// What turns took.
+    /// The CPU time of turns.
     #[derive(Default)]
     struct Turns {
         longest: Duration,

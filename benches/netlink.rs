@@ -51,7 +51,7 @@ mod linux {
         OneAtATime,
     }
 
-    /// A way for a family, and how to ask for it.
+    /// A mode and an IP version, with the name that selects them.
     #[derive(Clone, Debug)]
     struct Bench {
         name: String,
@@ -65,7 +65,7 @@ mod linux {
         let mut benches = benches();
         benches.retain(|bench| wanted.as_ref().is_none_or(|wanted| bench.name.contains(wanted)));
         if benches.is_empty() {
-            return; // another program's bench was asked for
+            return; // the command line selects another program's bench
         }
         let name = format!("metalbond-bench-{}", std::process::id());
         if let Err(why) = ip(&format!("netns add {name}")) {
@@ -105,7 +105,7 @@ mod linux {
         for _ in 0..rounds {
             for Bench { name, v6, way } in benches {
                 let routes: Vec<_> = (0..count).map(|number| route(*v6, number)).collect();
-                // A new device each time: the old one takes all of its routes along.
+                // A new device each time: the removal of the old one removes all of its routes.
                 let tunnel = "type vxlan external dstport 4790 gpe udp6zerocsumrx";
                 ip(&format!("link add vx0 {tunnel}")).expect("a tunnel");
                 ip("link set vx0 up").expect("a tunnel");
@@ -131,7 +131,7 @@ mod linux {
         builder.enable_all().build().expect("a runtime")
     }
 
-    /// From the leaf's hands to the kernel's acknowledgement, objects included.
+    /// From the leaf's call to the kernel's acknowledgement, including objects.
     fn leaf(mode: Mode, routes: &[Route]) -> Duration {
         let updates: Vec<Update> = routes.iter().map(|route| route.update(Action::Add)).collect();
         let config = NetlinkConfig {
@@ -154,7 +154,7 @@ mod linux {
         })
     }
 
-    /// As a plain program would: hops in the routes, each request awaited.
+    /// The way of a simple program: hops in the routes, and a wait for each request.
     fn one_at_a_time(routes: &[Route]) -> Duration {
         runtime().block_on(async {
             let (connection, handle, _) = rtnetlink::new_connection().expect("a socket");

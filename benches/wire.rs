@@ -15,7 +15,7 @@ use metalbond::wire::{
     NextHopType, Update, Vni, split,
 };
 
-/// How much a connection is read at a time.
+/// The bytes of one read from a connection.
 const READ: usize = 64 << 10;
 
 fn update(destination: Destination, next_hop: NextHop) -> Message {
@@ -32,7 +32,7 @@ fn usual(number: u32) -> Message {
     update(Destination::new(address.into(), 32).expect("32 bits"), NextHop::standard(underlay()))
 }
 
-/// One of each kind, by its name.
+/// One message of each kind, with its name.
 fn messages() -> Vec<(&'static str, Message)> {
     let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
     let extensions = Extensions::new(capabilities, "metalbond/0.2.0", "node-17.rack-4");
@@ -52,7 +52,7 @@ fn messages() -> Vec<(&'static str, Message)> {
     ]
 }
 
-/// From a frame that has been found to a value.
+/// From a complete frame to a value.
 fn decode(c: &mut Criterion) {
     let mut group = c.benchmark_group("decode");
     for (name, message) in messages() {
@@ -65,7 +65,7 @@ fn decode(c: &mut Criterion) {
     group.finish();
 }
 
-/// From a value to a frame, header included, in a buffer that has room.
+/// From a value to a frame with its header, in a buffer that has room.
 fn encode(c: &mut Criterion) {
     let mut group = c.benchmark_group("encode");
     for (name, message) in messages() {
@@ -83,7 +83,7 @@ fn encode(c: &mut Criterion) {
     group.finish();
 }
 
-/// A full read of different updates: its frames found, and decoded too.
+/// A full read of different updates: finds its frames, and also decodes them.
 fn stream(c: &mut Criterion) {
     let mut read = Vec::with_capacity(READ + MAX_FRAME);
     let mut updates = 0;
@@ -117,7 +117,7 @@ fn each_frame<T>(mut bytes: &[u8], with: impl Fn(&Frame<'_>) -> T) {
     }
 }
 
-/// Nothing here takes a microsecond per message: a second is a million of them.
+/// No bench takes a microsecond per message: a second has a million of them.
 fn settings() -> Criterion {
     Criterion::default()
         .warm_up_time(Duration::from_millis(500))

@@ -24,11 +24,11 @@ use crate::io::back_ends;
 const SUBSCRIBERS: usize = 50;
 const UPDATES: u32 = 1000;
 const VNI: Vni = Vni(1);
-/// Seconds: longer than any bench.
+/// An interval in seconds, longer than any bench.
 const KEEPALIVE: u32 = 3600;
-/// What a subscriber reads at most at a time.
+/// The most bytes that a subscriber reads at a time.
 const READ_MAX: usize = 256 << 10;
-/// How long anything may take on a busy machine.
+/// How long any step may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn benches(c: &mut Criterion) {
@@ -46,21 +46,21 @@ pub(crate) fn benches(c: &mut Criterion) {
     group.finish();
 }
 
-/// What subscribers have read.
+/// The bytes that subscribers have read.
 struct Seen {
     bytes: Cell<usize>,
-    /// Tells of it when it is so much.
+    /// The number of bytes at which to notify.
     wanted: Cell<usize>,
     all: Notify,
     buffer: RefCell<Vec<u8>>,
 }
 
-/// Fields go in this order: peers first, then the reflector.
+/// The fields are dropped in this order: peers first, then the reflector.
 struct Scene {
     runtime: LocalRuntime,
     publisher: TcpStream,
     seen: Rc<Seen>,
-    /// What announces all routes, and what withdraws them; the next one first.
+    /// The messages that announce all routes, and those that withdraw them; the next ones first.
     windows: [Vec<u8>; 2],
     _reflector: Reflector,
 }
@@ -96,7 +96,7 @@ impl Scene {
         Self { runtime, publisher, seen, windows, _reflector: reflector }
     }
 
-    /// Sends windows; each as soon as all subscribers have read the one before.
+    /// Sends windows; each as soon as all subscribers have read the window before.
     fn run(&mut self, windows: u64) -> Duration {
         let Self { runtime, publisher, seen, windows: next, .. } = self;
         runtime.block_on(async {
@@ -114,7 +114,7 @@ impl Scene {
     }
 }
 
-/// Reads for ever.
+/// Reads until the connection ends.
 async fn subscriber(socket: TcpStream, seen: Rc<Seen>) {
     while socket.readable().await.is_ok() {
         match socket.try_read(&mut seen.buffer.borrow_mut()) {
@@ -130,7 +130,7 @@ async fn subscriber(socket: TcpStream, seen: Rc<Seen>) {
     }
 }
 
-/// A session on which `messages` were sent, and everything up to `last` was received.
+/// A session on which `messages` were sent, and all messages up to `last` were received.
 fn connect(address: SocketAddr, messages: &[Message], last: &Message) -> TcpStream {
     let mut socket = std::net::TcpStream::connect(address).expect("a connection");
     socket.set_nodelay(true).expect("no delay");
@@ -147,7 +147,7 @@ fn connect(address: SocketAddr, messages: &[Message], last: &Message) -> TcpStre
     let mut buffer = [0; 4096];
     while !ends_with(&received, last) {
         let read = match socket.read(&mut buffer) {
-            // A ring of this process may interrupt calls that have a deadline.
+            // A ring of this process may interrupt calls with a deadline.
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             answer => answer.expect("an answer"),
         };

@@ -2,7 +2,7 @@
 
 use metalbond::io::{Backend, IoChoice, choose};
 
-/// Both, or one and a sentence that says why not the other.
+/// Both back ends, or one and a sentence that says why the other is missing.
 pub(crate) fn back_ends(bench: &str) -> Vec<(IoChoice, Backend)> {
     let mut found = Vec::new();
     for choice in [IoChoice::Uring, IoChoice::Epoll] {

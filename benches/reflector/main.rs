@@ -17,11 +17,11 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
-/// As the `metalbond` command has it.
+/// The allocator of the `metalbond` command.
 #[global_allocator]
 static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Few samples of little time each: a bench here takes anything from microseconds to a second.
+/// Few samples with little time each: the benches here take from microseconds to a second.
 fn settings() -> Criterion {
     Criterion::default()
         .sample_size(10)

@@ -9,7 +9,7 @@ pub(crate) fn benches(c: &mut Criterion) {
     let mut group = c.benchmark_group("outbox");
     for subscribers in [1, 100, 10_000] {
         let mut fan_out = None;
-        // Not updates: a subscriber costs a reference, however much is in the batch.
+        // Counts subscribers, not updates: a subscriber costs a reference, whatever the size of the batch.
         group.throughput(Throughput::Elements(subscribers));
         group.bench_function(format!("fan-out/{subscribers}"), |b| {
             let fan_out = fan_out.get_or_insert_with(|| FanOut::new(subscribers, UPDATES));

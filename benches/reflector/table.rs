@@ -5,7 +5,7 @@ use metalbond::internals_for_benches::{Route, Table, routes};
 use metalbond::wire::Action;
 
 const SIZES: [(&str, u32); 2] = [("10k", 10_000), ("1M", 1_000_000)];
-/// Routes that come and go in a table that stays.
+/// Routes that come and go beside the routes that stay.
 const CHURN: u32 = 1000;
 
 pub(crate) fn benches(c: &mut Criterion) {
@@ -28,7 +28,7 @@ pub(crate) fn benches(c: &mut Criterion) {
             b.iter_batched_ref(full, Table::lose_publisher, BatchSize::PerIteration);
         });
 
-        // These leave the table as it was: one is enough, made when the first asks for it.
+        // These benches leave the table unchanged, so they share one, made for the first of them.
         let mut table = None;
         group.bench_function(format!("dump/{name}"), |b| {
             let table = table.get_or_insert_with(full);
