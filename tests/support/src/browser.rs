@@ -18,13 +18,13 @@ use crate::run::build_folder;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 
-/// `rebound.test` is a name that whoever owns it has resolve to this machine.
+/// `rebound.test` stands for a name whose owner makes it resolve to this machine.
 const START: &str = "exec chromium --headless=new --no-sandbox --disable-gpu \
     --disable-dev-shm-usage --no-first-run --disable-breakpad --disable-background-networking \
     --disable-component-update --disable-sync --hide-scrollbars --user-data-dir=\"$1\" \
     --host-resolver-rules=\"MAP rebound.test [::1]\" --remote-debugging-pipe about:blank 3<&0 4>&1 >/dev/null 2>&1";
 
-/// What the texts are that lack the contrast that WCAG asks for; empty, when all have it.
+/// The texts that lack the contrast demanded by WCAG; empty when all have it.
 pub const CONTRAST: &str = r#"(() => {
     const parts = (color) => color.match(/[\d.]+/g).map(Number);
     const light = ([r, g, b]) => [r, g, b].map((part) => part / 255)
@@ -56,14 +56,14 @@ pub struct Browser {
     answers: Receiver<Value>,
     asked: u64,
     session: Option<String>,
-    /// The server whose page it is.
+    /// The server of the present page.
     origin: String,
     complaints: Vec<String>,
 }
 
 impl Browser {
-    /// A browser for as long as the first of the two is kept: one at a time, several would only wait
-    /// for each other. `None`, and the test is skipped, where there is no Chromium.
+    /// A browser, for as long as the guard is kept: one at a time, since several would only wait
+    /// for each other. `None`, and the test is skipped, without Chromium.
     pub fn take_turn() -> Option<(MutexGuard<'static, ()>, Self)> {
         if let Some(missing) = crate::missing(&["chromium"]) {
             crate::skip!(missing);
@@ -119,7 +119,7 @@ impl Browser {
         self.prefer("light");
     }
 
-    /// Has the browser do something.
+    /// Sends the browser a command.
     #[track_caller]
     pub fn call(&mut self, method: &str, params: Value) -> Value {
         self.asked += 1;
@@ -144,7 +144,7 @@ impl Browser {
         }
     }
 
-    /// Keeps what a page should not have caused.
+    /// Keeps events that a page should not cause.
     fn note(&mut self, event: &Value) {
         let params = &event["params"];
         let complaint = match event["method"].as_str().unwrap_or_default() {
@@ -167,7 +167,7 @@ impl Browser {
     /// Goes to a page of a server, for example `http://[::1]:80` and `/#/peers`, or `about:blank`.
     pub fn visit(&mut self, origin: &str, path: &str) {
         origin.clone_into(&mut self.origin);
-        // A new document, even when only what follows the # differs.
+        // Loads a new document, even if only the part after the # differs.
         self.call("Page.navigate", json!({"url": "about:blank"}));
         self.call("Page.navigate", json!({"url": format!("{origin}{path}")}));
         self.until("the document", "document.readyState === 'complete'");
@@ -195,14 +195,14 @@ impl Browser {
         }
     }
 
-    /// Waits until the page says something.
+    /// Waits until the page contains a text.
     #[track_caller]
     pub fn until_says(&mut self, text: &str) {
         let script = format!("document.body.innerText.includes({})", json!(text));
         self.until(&format!("{text:?}"), &script);
     }
 
-    /// Waits until a row of a table says something.
+    /// Waits until a row of a table contains a text.
     #[track_caller]
     pub fn until_row_says(&mut self, text: &str) {
         let rows = "[...document.querySelectorAll('tbody tr')]";
@@ -226,7 +226,7 @@ impl Browser {
         }
     }
 
-    /// Types into whatever has the focus.
+    /// Types into the element that has the focus.
     pub fn write(&mut self, text: &str) {
         self.call("Input.insertText", json!({"text": text}));
     }
@@ -252,20 +252,20 @@ impl Browser {
         }
     }
 
-    /// What the system likes: `light` or `dark`.
+    /// Sets the system's preferred scheme: `light` or `dark`.
     pub fn prefer(&mut self, scheme: &str) {
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         self.call("Emulation.setEmulatedMedia", json!({"features": features}));
     }
 
-    /// The size of the window in CSS pixels.
+    /// Sets the size of the window in CSS pixels.
     pub fn size(&mut self, width: u32, height: u32) {
         let metrics =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.call("Emulation.setDeviceMetricsOverride", metrics);
     }
 
-    /// A PNG of the page in the folder of the build's temporary files, to be looked at.
+    /// Saves a PNG of the page in the build's folder of temporary files, for people.
     pub fn picture(&mut self, name: &str) -> PathBuf {
         let answer = self.call("Page.captureScreenshot", json!({"format": "png"}));
         let path = build_folder().join(format!("page-{name}.png"));
@@ -273,15 +273,15 @@ impl Browser {
         path
     }
 
-    /// The page has asked nobody else for anything, and nothing has gone wrong in it.
+    /// Panics if the page has sent requests to another server, or had errors.
     #[track_caller]
     pub fn expect_nothing_wrong(&mut self) {
-        // Whatever came before this has been noted once it is answered.
+        // The answer to this comes after all earlier events.
         self.eval("1");
         assert!(self.complaints.is_empty(), "{:#?}", self.complaints);
     }
 
-    /// What the page has complained of so far, which is forgiven.
+    /// The complaints so far, which are forgotten.
     pub fn forgive(&mut self) -> Vec<String> {
         self.eval("1");
         std::mem::take(&mut self.complaints)
@@ -293,11 +293,11 @@ impl Drop for Browser {
         if let Ok(id) = i32::try_from(self.child.id())
             && let Some(group) = Pid::from_raw(id)
         {
-            // It may have ended by itself.
+            // It may have ended already.
             kill_process_group(group, Signal::KILL).ok();
         }
         self.child.wait().ok();
-        // Children that die with the group may still be at their files.
+        // Killed children may still have files open.
         let deadline = Instant::now() + Duration::from_secs(5);
         while std::fs::remove_dir_all(&self.profile).is_err() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(20));

@@ -23,7 +23,7 @@ pub struct Route {
     pub vni: Vni,
     /// The prefix that is reached.
     pub destination: Destination,
-    /// Through what.
+    /// The next hop through which it is reached.
     pub next_hop: NextHop,
 }
 
@@ -86,14 +86,14 @@ pub fn plain_hello() -> Hello {
     Hello { extensions: None, ..modern_hello() }
 }
 
-/// What a wait brought.
+/// The result of a wait.
 #[derive(PartialEq, Debug)]
 pub enum Received {
     /// The next message.
     Message(Message),
     /// The end of the connection: `None` for an end of stream, else the socket's error.
     Closed(Option<ErrorKind>),
-    /// The deadline.
+    /// Nothing before the deadline.
     Nothing,
 }
 
@@ -119,7 +119,7 @@ pub struct Client {
     pub hello: Option<Hello>,
     /// KEEPALIVEs received.
     pub keepalives: usize,
-    /// What it was told to exist.
+    /// The routes of which the reflector has told it.
     pub view: HashSet<Route>,
     /// Every update, in order.
     pub updates: Vec<Update>,
@@ -128,7 +128,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A connection on which nothing has been said.
+    /// A connection on which nothing has been sent.
     pub fn connect(address: SocketAddr) -> Self {
         Self::over(TcpStream::connect_timeout(&address, PATIENCE).unwrap())
     }
@@ -142,7 +142,7 @@ impl Client {
         Self::over(socket.into())
     }
 
-    /// A session with everything this implementation knows.
+    /// A session with all extensions of this implementation.
     pub fn establish(address: SocketAddr) -> Self {
         Self::connect(address).shake_hands(modern_hello())
     }
@@ -177,7 +177,7 @@ impl Client {
         self
     }
 
-    /// Goes through the handshake, unless the reflector ends the connection instead.
+    /// Makes the handshake; `false` if the reflector ends the connection instead.
     pub fn try_to_shake_hands(&mut self) -> bool {
         let hello = modern_hello();
         self.speaks = hello.clone();
@@ -191,13 +191,13 @@ impl Client {
         true
     }
 
-    /// Says HELLO, and holds the answers to what it says.
+    /// Sends HELLO, and then checks the reflector's messages against it.
     pub fn say_hello(&mut self, hello: Hello) {
         self.speaks = hello.clone();
         self.send(&Message::Hello(hello));
     }
 
-    /// What the HELLO said, for a session whose bytes the test wrote itself.
+    /// Sets the HELLO of a session whose bytes the test wrote itself.
     pub fn spoke(&mut self, hello: Hello) {
         self.speaks = hello;
     }
@@ -217,22 +217,22 @@ impl Client {
         drop(self.socket.write_all(bytes));
     }
 
-    /// The connection, for a test that goes on by itself.
+    /// The connection, for a test that continues on its own.
     pub fn into_socket(self) -> TcpStream {
         self.socket
     }
 
-    /// Its end of the connection.
+    /// The local address of the connection.
     pub fn local_addr(&self) -> SocketAddr {
         self.socket.local_addr().unwrap()
     }
 
-    /// Says that it has nothing more to say.
+    /// Closes the sending side.
     pub fn finish(&self) {
         self.socket.shutdown(std::net::Shutdown::Write).unwrap();
     }
 
-    /// Ends the connection as the kernel of a program that was killed may: by a reset.
+    /// Ends the connection by a reset, as the kernel may do for a killed program.
     pub fn reset(self) {
         SockRef::from(&self.socket).set_linger(Some(Duration::ZERO)).unwrap();
     }
@@ -268,7 +268,7 @@ impl Client {
         self.send(&Message::Unsubscribe(Vni(vni)));
     }
 
-    /// Says KEEPALIVE and waits for the answer.
+    /// Sends KEEPALIVE and waits for the answer.
     pub fn keepalive(&mut self) {
         let answered = self.keepalives + 1;
         self.send(&Message::Keepalive);
@@ -321,7 +321,7 @@ impl Client {
         }
     }
 
-    /// Receives until something is so.
+    /// Receives until `is_so` holds.
     pub fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !is_so(self) {
@@ -332,7 +332,7 @@ impl Client {
         }
     }
 
-    /// The next message, which has been taken in.
+    /// Receives and takes in the next message.
     pub fn receive(&mut self, deadline: Instant) -> Received {
         loop {
             if let Some(frame) = split(&self.received[self.split_at..]).unwrap() {

@@ -22,7 +22,7 @@ macro_rules! on_each_io {
     )*};
 }
 
-/// Whether that I/O can be had here; where not, the calling test is skipped.
+/// Whether an I/O back end is available here; if not, the calling test is skipped.
 #[track_caller]
 pub fn has_io(io: IoChoice) -> bool {
     if let Err(error) = io::choose(io) {

@@ -17,9 +17,9 @@ use metalbond::wire::{Action, Hello, Message, Vni, split};
 use crate::PATIENCE;
 use crate::client::{Route, encode, update};
 
-/// What its read buffer holds; a read that fills it ends the session.
+/// The size of its read buffer; a read that fills it ends the session.
 const READ: usize = 65_535;
-/// Its interval, in seconds; metalnet's.
+/// Its interval in seconds, the one of metalnet.
 const INTERVAL: u32 = 3;
 /// How long it waits for an answer to a KEEPALIVE.
 const HOLD: Duration = Duration::from_millis(INTERVAL as u64 * 2500);
@@ -31,7 +31,7 @@ pub struct GoClient {
     buffer: Vec<u8>,
     /// How long it takes to install or remove one route.
     pub per_route: Duration,
-    /// What it was told to exist.
+    /// The routes of which the reflector has told it.
     pub view: HashSet<Route>,
     /// REMOVEs that it has received.
     pub removes: usize,
@@ -43,12 +43,12 @@ pub struct GoClient {
 }
 
 impl GoClient {
-    /// A session that has been established as the Go client does it, subscribed to one VNI.
+    /// A session established in the way of the Go client, subscribed to one VNI.
     pub fn establish(address: SocketAddr, vni: u32) -> Self {
         Self::over(TcpStream::connect_timeout(&address, PATIENCE).unwrap(), vni)
     }
 
-    /// The same over any connection.
+    /// The same over an existing connection.
     pub fn over(socket: TcpStream, vni: u32) -> Self {
         socket.set_nodelay(true).unwrap();
         let mut client = Self {
@@ -120,7 +120,7 @@ impl GoClient {
         }
     }
 
-    /// Reads and installs until it has at least so many routes.
+    /// Reads and installs until it has at least `routes` routes.
     pub fn expect_count(&mut self, routes: usize) {
         while self.view.len() < routes {
             self.install_once();
@@ -129,7 +129,7 @@ impl GoClient {
 
     fn install_once(&mut self) {
         let updates = self.read_once(HOLD).iter().map(|message| self.take_in(message)).sum();
-        // One long sleep is precise where many short ones are not.
+        // One long sleep is more precise than many short ones.
         std::thread::sleep(self.per_route * updates);
     }
 
@@ -160,7 +160,7 @@ impl GoClient {
         messages
     }
 
-    /// Installs or removes; returns how many routes that were.
+    /// Installs or removes routes; returns their number.
     fn take_in(&mut self, message: &Message) -> u32 {
         match message {
             Message::Keepalive => 0,

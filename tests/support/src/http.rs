@@ -13,12 +13,12 @@ pub struct Answer {
     pub status: u16,
     /// The status line and the headers, in lower case.
     pub head: String,
-    /// What follows them.
+    /// The body.
     pub body: String,
 }
 
 impl Answer {
-    /// The body, which must be JSON and say so.
+    /// The body, which must be declared as JSON and be JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
         assert!(self.head.contains("content-type: application/json"), "{self:?}");
@@ -26,12 +26,12 @@ impl Answer {
     }
 }
 
-/// Asks for a page.
+/// Requests a page.
 pub fn get(address: SocketAddr, path: &str) -> Answer {
     request(address, "GET", path)
 }
 
-/// Asks for a page that must be there and be JSON.
+/// Requests a page that must exist and be JSON.
 #[track_caller]
 pub fn get_json(address: SocketAddr, path: &str) -> Value {
     let answer = get(address, path);
@@ -39,12 +39,12 @@ pub fn get_json(address: SocketAddr, path: &str) -> Value {
     answer.json()
 }
 
-/// As version 1.0, so that a body ends with its connection.
+/// Sends a request of HTTP/1.0, so that the body ends with the connection.
 pub fn request(address: SocketAddr, method: &str, path: &str) -> Answer {
     send(address, &format!("{method} {path} HTTP/1.0\r\nHost: localhost\r\n\r\n"))
 }
 
-/// Sends a request as it stands, which must end its connection.
+/// Sends a request unchanged; it must make the server end the connection.
 pub fn send(address: SocketAddr, request: &str) -> Answer {
     let mut socket = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();

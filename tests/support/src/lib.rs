@@ -36,11 +36,11 @@ pub use run::Run;
 pub use skip::{Reason, Skip, skipped};
 pub use summary::summary;
 
-/// How long a test waits for what must happen. Long, because test machines stall: a test that passes
+/// How long a test waits for an event that must happen. Long, because test machines stall: a test that passes
 /// never waits for so long, and a test that fails takes this long to say so.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Waits until something is so. Panics after [`PATIENCE`].
+/// Waits until `is_so` holds. Panics after [`PATIENCE`].
 pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so() {

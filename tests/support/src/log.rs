@@ -6,8 +6,8 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer, fmt};
 
-/// Has the reflectors and leaves of this process log from `info` on to the output of the test that started
-/// them. It is shown when the test fails, and says why each session ended.
+/// Makes the reflectors and leaves of this process log from `info` on to the output of the test that started
+/// them. A failed test shows the log, which says why each session ended.
 ///
 /// Every test may call it: all calls but the first do nothing.
 pub fn log_to_output() {
@@ -15,11 +15,11 @@ pub fn log_to_output() {
 }
 
 /// The same, and hands each event to `hook`, on the thread that logs it and after it was written. A process
-/// has one hook: its tests all call this, with the same.
+/// has one hook: all its tests call this with the same hook.
 pub fn log_to_output_and(hook: fn(&Event<'_>)) {
     let output = fmt::layer().with_ansi(false).with_test_writer();
     let log = tracing_subscriber::registry().with(LevelFilter::INFO).with(output).with(Hook(hook));
-    // An error says that there is a log already.
+    // An error means that a log is set already.
     drop(log.try_init());
 }
 

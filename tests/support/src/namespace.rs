@@ -6,7 +6,7 @@ use std::process::Command;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-/// Does `work` on a thread in `namespace`; the sockets that it opens stay there.
+/// Runs `work` on a thread in `namespace`; the sockets that it opens stay there.
 pub fn at<T: Send>(namespace: &str, work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
@@ -25,8 +25,8 @@ pub fn stays() -> bool {
     keep && std::thread::panicking()
 }
 
-/// Deletes namespaces at the end of a test, in this order. Where they [stay](stays), it prints how to enter and
-/// how to delete them instead. One that is not there is passed over.
+/// Deletes namespaces at the end of a test, in this order. If they [stay](stays), it prints how to enter and
+/// how to delete them instead. Skips missing namespaces.
 ///
 /// Many nexthop objects in a namespace would hold the lock of all networking while it is deleted: withdraw
 /// them first.

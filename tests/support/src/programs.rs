@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::Reason;
 
-/// Lines of a program and its Debian package; `.ci/run` reads it too.
+/// Lines with a program and its Debian package; `.ci/run` reads the file too.
 const PACKAGES: &str = include_str!("../../packages");
 
 /// All programs that tests run, and the Debian package of each.
@@ -16,7 +16,7 @@ pub fn packages() -> impl Iterator<Item = (&'static str, &'static str)> {
         .map(|(program, package)| (program, package.trim()))
 }
 
-/// The reason to skip a test that needs these programs; `None` where all are installed.
+/// The reason to skip a test that needs these programs; `None` if all are installed.
 ///
 /// # Panics
 ///
@@ -35,8 +35,8 @@ pub fn missing(programs: &[&str]) -> Option<Reason> {
     (!texts.is_empty()).then(|| Reason { text: texts.join(", "), packages: lacking })
 }
 
-/// Runs `ip` once for each line of words; the reason to skip a test that needs all of it. `None` where
-/// everything succeeded.
+/// Runs `ip` once for each line of words; returns the reason to skip a test that needs all of them. `None` if
+/// all succeeded.
 #[track_caller]
 pub fn ip(steps: &[String]) -> Option<Reason> {
     if let Some(missing) = missing(&["ip"]) {

@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-/// Where Prometheus' own checker is installed, it must find nothing. Elsewhere the rest of the test
-/// goes on.
+/// Checks metrics with Prometheus' own checker, if it is installed; it must find no fault. Without it the rest of the
+/// test goes on.
 pub fn has_no_complaints(metrics: &str) {
     if let Some(missing) = crate::missing(&["promtool"]) {
         crate::skip!(missing);

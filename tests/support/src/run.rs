@@ -14,7 +14,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// The run that this process belongs to.
+    /// The run of this process.
     pub fn current() -> Self {
         #[cfg(unix)]
         let parent = std::os::unix::process::parent_id();
@@ -25,7 +25,7 @@ impl Run {
 
     /// The run of the test programs that process `id` starts.
     pub fn of(id: u32) -> Self {
-        // Ids are used again, but not with the same start, which is the 22nd word there.
+        // The system reuses ids, but not with the same start time, the 22nd word there.
         let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
         let start = stat.rsplit(')').next().and_then(|rest| rest.split(' ').nth(20));
         Self { file: folder().join(format!("{id}-{}", start.unwrap_or_default())) }
@@ -34,7 +34,7 @@ impl Run {
     /// Adds a skipped test. Tests run at once in threads and programs, so it is one write.
     pub(crate) fn add(&self, Skip { test, reason, packages }: &Skip) {
         let line = format!("{test}\t{reason}\t{packages}\n");
-        // A read-only folder, for example: the summary lacks the test, which has said it all the same.
+        // An error may mean a read-only folder: then the summary lacks the test, whose own output still names it.
         drop(fs::create_dir_all(folder()));
         let file = OpenOptions::new().create(true).append(true).open(&self.file);
         drop(file.and_then(|mut file| file.write_all(line.as_bytes())));
@@ -59,8 +59,8 @@ fn folder() -> PathBuf {
     build_folder().join("metalbond-skipped")
 }
 
-/// The build's folder of temporary files. Test programs are in `PROFILE/deps` beside it; one that was
-/// copied elsewhere gets the system's.
+/// The build's folder of temporary files. Test programs are in `PROFILE/deps` beside it; for a copy
+/// elsewhere this is the system's folder.
 pub(crate) fn build_folder() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     let deps = program.parent().filter(|folder| folder.ends_with("deps"));

@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use crate::Run;
 
-/// Ends the calling test, which this machine can't run; the [`Reason`] says what the machine lacks.
+/// Ends the calling test, which this machine can't run; the [`Reason`] names the missing programs or abilities.
 ///
 /// From a function with a result it returns that type's default, for example `None`. The test's name
 /// and the reason go to standard error at once and into the summary that ends the run. With
@@ -50,9 +50,9 @@ impl From<&str> for Reason {
 pub struct Skip {
     /// The test program and the test in it.
     pub test: String,
-    /// Why, on one line.
+    /// The reason, on one line.
     pub reason: String,
-    /// The Debian packages with which it would run, parted by spaces; empty where packages don't help.
+    /// The Debian packages with which it would run, separated by spaces; empty if packages don't help.
     pub packages: String,
 }
 
@@ -70,18 +70,18 @@ pub fn skipped(reason: impl Into<Reason>) {
     let strict = std::env::var_os("METALBOND_TEST_STRICT").is_some_and(|value| !value.is_empty());
     assert!(!strict, "not to be skipped with METALBOND_TEST_STRICT: {reason}");
     let skip = Skip { test: test(Location::caller()), reason, packages: packages.join(" ") };
-    // The print macros would do nothing here: the test harness shows only what failed tests print.
+    // The print macros would not do: the test harness shows their output only for failed tests.
     let line = format!("SKIPPED {}: {}\n", skip.test, skip.reason);
     drop(std::io::stderr().write_all(line.as_bytes()));
     Run::current().add(&skip);
 }
 
-/// The name of the calling test: that of its program and its thread, which has the test's name except
-/// where tests run on the main thread.
+/// The name of the calling test: the names of its program and its thread. The thread has the test's name unless
+/// the tests run on the main thread.
 fn test(caller: &Location<'_>) -> String {
     let program = std::env::current_exe().unwrap_or_default();
     let program = program.file_stem().unwrap_or_default().to_string_lossy();
-    // Without the hash that Cargo appends.
+    // Cuts off the hash that Cargo appends.
     let program = program.rsplit_once('-').map_or(&*program, |(name, _)| name);
     match std::thread::current().name() {
         Some(name) if name != "main" => format!("{program} {name}"),

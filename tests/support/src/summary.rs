@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Skip;
 
-/// How many tests were skipped, why, and the packages that would run them.
+/// The number of skipped tests, the reasons, and the packages that would run them.
 pub fn summary(skips: &[Skip]) -> String {
     let tests: BTreeSet<_> = skips.iter().map(|skip| &skip.test).collect();
     let mut text = match tests.len() {

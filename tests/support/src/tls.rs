@@ -19,7 +19,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::PATIENCE;
 
-/// A folder that goes with its owner.
+/// A folder that is removed with its owner.
 #[derive(Debug)]
 pub struct Folder(PathBuf);
 
@@ -35,12 +35,12 @@ impl Default for Folder {
 }
 
 impl Folder {
-    /// Where it is.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// Writes a file, as one step for whoever reads it; its path.
+    /// Writes a file in one step for its readers; returns its path.
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let (path, new) = (self.0.join(name), self.0.join("new"));
         fs::write(&new, text).unwrap();
@@ -61,13 +61,13 @@ pub struct Authority {
     serial: AtomicU64,
 }
 
-/// What is special about a certificate.
+/// The validity of a certificate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Validity {
-    /// Nothing.
+    /// Valid now.
     #[default]
     Now,
-    /// It was valid.
+    /// Expired.
     Past,
 }
 
@@ -82,7 +82,7 @@ pub struct Issued {
 }
 
 impl Authority {
-    /// A new one of this name.
+    /// A new authority with this name.
     pub fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -97,7 +97,7 @@ impl Authority {
         folder.write(name, &self.issuer.pem())
     }
 
-    /// Issues a certificate for names: DNS names, addresses and URIs. The files are called after `file`.
+    /// Issues a certificate for names: DNS names, addresses and URIs. The names of the files begin with `file`.
     pub fn issue(&self, folder: &Folder, file: &str, names: &[&str], validity: Validity) -> Issued {
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         let key = KeyPair::generate().unwrap();
@@ -160,11 +160,11 @@ fn san(name: &str) -> SanType {
     if name.contains("://") { SanType::URI(text) } else { SanType::DnsName(text) }
 }
 
-/// A peer that speaks TLS, and says only what the test writes.
+/// A peer that speaks TLS, and sends only the bytes that the test writes.
 pub type Stream = StreamOwned<ClientConnection, TcpStream>;
 
-/// Connects, shows a certificate if there is one, and believes the authority in `ca`. The handshake is done when
-/// something is read or written.
+/// Connects, shows a certificate if there is one, and trusts the authority in `ca`. The first read or write makes the
+/// handshake.
 pub fn connect(address: SocketAddr, ca: &Path, own: Option<&Issued>) -> Stream {
     connect_by(rustls::crypto::ring::default_provider(), address, ca, own)
 }
@@ -198,7 +198,7 @@ pub fn connect_by(
     StreamOwned::new(tls, socket)
 }
 
-/// Writes and then reads until the end: the error that it comes to, if it is no clean end.
+/// Writes and then reads until the end; returns the error unless the end is clean.
 pub fn exchange(stream: &mut Stream, bytes: &[u8]) -> Option<String> {
     let talk = |stream: &mut Stream| {
         stream.write_all(bytes)?;

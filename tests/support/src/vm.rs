@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::run::build_folder;
 
-/// What `tests/vm/run` exits with where the virtual machine can't be had.
+/// The exit code of `tests/vm/run` when no virtual machine is available.
 const SKIPPED: i32 = 77;
 
 /// Set in the virtual machine.
@@ -22,10 +22,10 @@ pub fn is_inside() -> bool {
     std::env::var_os(INSIDE).is_some()
 }
 
-/// Runs those tests of the calling program in the virtual machine whose names contain `filter`, one
-/// after the other, also those that are ignored elsewhere. They find `programs`, each a name and where it is here, in [`PROGRAMS`], and have
-/// `variables` (`NAME=VALUE`) in their environment. Where there can't be a virtual machine, the calling
-/// test is skipped. It takes half a minute or more, since it is emulated.
+/// Runs, in the virtual machine, the tests of the calling program whose names contain `filter`, one after the other,
+/// also those that are ignored elsewhere. They find `programs`, pairs of a name and a path here, in [`PROGRAMS`], and
+/// have `variables` (`NAME=VALUE`) in their environment. Skips the calling test if no virtual machine is available.
+/// Takes half a minute or more, since the machine is emulated.
 ///
 /// # Panics
 ///
@@ -57,7 +57,7 @@ pub fn run_tests(filter: &str, programs: &[(&str, &Path)], variables: &[&str]) {
         (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     match status.code() {
         Some(SKIPPED) => crate::skip!(format!("no virtual machine: {printed}{complaints}")),
-        // No test at all would be no success.
+        // A run without any test is no success.
         Some(0) => {
             let result = printed.lines().find(|line| line.starts_with("test result: ok. "));
             assert!(result.is_some_and(|line| !line.contains(" 0 passed")), "{printed}");
@@ -66,7 +66,7 @@ pub fn run_tests(filter: &str, programs: &[(&str, &Path)], variables: &[&str]) {
     }
 }
 
-/// A folder that goes with the test.
+/// A folder that is removed with the test.
 struct Folder(PathBuf);
 
 impl Folder {

@@ -20,7 +20,7 @@ fn this_one_breaks_the_protocol() {
     };
     let reflector = Reflector::start(&config).unwrap();
     let mut client = Client::establish(reflector.listen_addr());
-    // No message begins so.
+    // No message begins with these bytes.
     client.write(&[0xff; 64]);
     client.expect_end_of_table(1);
 }

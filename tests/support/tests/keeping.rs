@@ -11,7 +11,7 @@ use support::namespace;
 struct Lab(String);
 
 impl Lab {
-    /// `None`, and the test is skipped, where it can't be had.
+    /// `None`, and the test is skipped, if no namespace can be made.
     fn new(name: String) -> Option<Self> {
         if let Some(reason) = support::ip(&[format!("netns add {name}")]) {
             support::skip!(reason);
@@ -30,7 +30,7 @@ impl Drop for Lab {
     }
 }
 
-/// Named by its parent, which looks for what it leaves.
+/// The name contains the parent's id: the parent looks for namespaces that are left.
 fn name_for(parent: u32) -> String {
     format!("metalbond-keeping-{parent}")
 }
@@ -48,7 +48,7 @@ fn this_one_passes() {
     drop(Lab::new(name_for(std::os::unix::process::parent_id())));
 }
 
-/// Runs a test of this program; whether it passed, and all that it printed.
+/// Runs a test of this program; returns whether it passed, and its whole output.
 fn run(test: &str, keep: &str) -> (bool, String) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "--ignored", test]).env("METALBOND_KEEP_LAB", keep);
@@ -59,7 +59,7 @@ fn run(test: &str, keep: &str) -> (bool, String) {
 #[test]
 fn a_test_that_fails_keeps_its_namespaces_when_told_to() {
     let name = name_for(std::process::id());
-    // Skips the test where a namespace can't be had.
+    // Skips the test if no namespace can be made.
     let Some(lab) = Lab::new(name.clone()) else { return };
     drop(lab);
     let is_there = || Path::new(&Lab::path(&name)).exists();

@@ -27,7 +27,7 @@ fn this_one_lacks_a_program() {
     assert_eq!(found(), None);
 }
 
-/// Runs a test of this program with a variable; whether it passed, and all that it printed.
+/// Runs a test of this program with a variable; returns whether it passed, and its whole output.
 fn run(test: &str, variable: (&str, &str)) -> (bool, String) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "--ignored", test]).env_remove("METALBOND_TEST_STRICT");
@@ -35,7 +35,7 @@ fn run(test: &str, variable: (&str, &str)) -> (bool, String) {
     (status.success(), String::from_utf8([stdout, stderr].concat()).unwrap())
 }
 
-/// One test after the other, because all that this process starts is one run.
+/// One test after the other, because all tests started by this process are one run.
 #[test]
 fn skips_are_told_at_once_and_kept_for_the_summary_unless_they_fail() {
     let here = Run::of(std::process::id());
@@ -48,7 +48,7 @@ fn skips_are_told_at_once_and_kept_for_the_summary_unless_they_fail() {
     }
     assert_eq!(here.take_skips(), []);
 
-    // An empty variable is one that is not set.
+    // An empty variable counts as unset.
     for _ in 0..2 {
         let (passed, printed) = run("this_one_skips", ("METALBOND_TEST_STRICT", ""));
         let line = "SKIPPED skipping this_one_skips: the machine lacks it\n";
