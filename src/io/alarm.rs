@@ -27,7 +27,7 @@ mod linux {
     #[derive(Debug)]
     pub struct Alarm {
         timer: AsyncFd<OwnedFd>,
-        /// The deadline the kernel has been told, so that a wait that is dropped and taken up
+        /// The deadline that the kernel knows: a wait that is dropped and taken up
         /// again in a `select!` costs no system call.
         set: Cell<Option<Instant>>,
     }
@@ -79,7 +79,7 @@ mod linux {
             Ok(())
         }
 
-        /// Waits for the timer to go off, and takes note that it isn't set any more.
+        /// Waits for the timer to go off, and notes that it isn't set any more.
         async fn expired(&self) -> io::Result<()> {
             loop {
                 let mut guard = self.timer.readable().await?;

@@ -9,7 +9,7 @@ pub(super) enum Group {
     V2(String),
 }
 
-/// From `/proc/self/cgroup`: lines of `hierarchy:controllers:path`. Of the first version those with this controller.
+/// From `/proc/self/cgroup`: lines of `hierarchy:controllers:path`. Of version 1 only groups with this controller.
 pub(super) fn groups(text: &str, controller: &str) -> Vec<Group> {
     let parse = |line: &str| {
         let (hierarchy, rest) = line.split_once(':')?;
@@ -23,8 +23,8 @@ pub(super) fn groups(text: &str, controller: &str) -> Vec<Group> {
     text.lines().filter_map(parse).collect()
 }
 
-/// What a group and all above it say, the group first. In a container the path may be the host's and not exist
-/// here: what is left of it then is the root, which is the container's own group.
+/// The values of a group and of all groups above it, the group first. In a container the path may be the host's and not
+/// exist here: then only the root is left, which is the container's own group.
 pub(super) fn walk<T>(root: &str, path: &str, says: impl Fn(&Path) -> Option<T>) -> Vec<T> {
     let root = Path::new(root);
     let below = root.join(path.trim_start_matches('/'));

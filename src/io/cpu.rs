@@ -62,7 +62,7 @@ mod sys {
     use crate::io::control_group::{Group, groups, walk};
 
     pub(super) fn give_way() {
-        // Of this thread: Linux counts them one by one. A weight is a wish, so an error is none.
+        // Of this thread only: Linux counts threads one by one. The weight is only a wish, so an error does not matter.
         rustix::process::nice(10).ok();
     }
 
@@ -99,7 +99,7 @@ mod sys {
     }
 }
 
-/// What the control group files say; text in, numbers out.
+/// Reads the control group files; text in, numbers out.
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]
 mod quotas {
     /// From `cpu.max`: `quota period`, with `max` for no limit.

@@ -22,7 +22,7 @@ use super::{OutBuf, SLICES_MAX, Sending};
 #[derive(Debug)]
 pub(super) struct EpollStream {
     socket: TcpStream,
-    /// As little `Send` as its twin on the ring, so that code written for one fits the other.
+    /// Makes it not `Send`, like its twin on the ring, so that code written for one fits the other.
     _local: PhantomData<Rc<()>>,
 }
 
@@ -35,10 +35,10 @@ impl EpollStream {
         &self.socket
     }
 
-    /// What breaks a connection makes it readable as well.
+    /// An error that breaks the connection makes it readable as well.
     pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.socket.poll_read_ready(cx))?;
-        // It is ready, so this waits for nothing: it only tells for what.
+        // The socket is ready, so this does not wait: it only finds out for what it is ready.
         let ready = pin!(self.socket.ready(Interest::READABLE | Interest::ERROR));
         if let Poll::Ready(ready) = ready.poll(&mut Context::from_waker(Waker::noop()))
             && ready?.is_error()
@@ -52,14 +52,14 @@ impl EpollStream {
         self.socket.try_read(buffer)
     }
 
-    /// The kernel tells of what comes after a read that emptied the socket, and of its end: the runtime
-    /// keeps that in mind when it is told that there is nothing now.
+    /// The kernel reports bytes that come after a read that emptied the socket, and its end. The runtime
+    /// relies on that once it is told that there is nothing now.
     pub(super) fn note_drained(&self) {
         let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
         self.socket.try_io(Interest::READABLE, nothing).ok();
     }
 
-    /// Past the readiness that the runtime believes in, which a low-water mark hides.
+    /// Reads whether or not the runtime believes that the socket is readable: a low-water mark hides bytes from it.
     pub(super) fn fetch(&self, buffer: &mut [u8]) -> io::Result<usize> {
         (&*SockRef::from(&self.socket)).read(buffer)
     }
@@ -86,7 +86,7 @@ impl EpollStream {
         sending: &mut Sending,
     ) -> Poll<io::Result<usize>> {
         let Sending { state: SendingState::Here(buffer), from, eor } = sending else {
-            return Poll::Ready(Err(io::ErrorKind::InvalidInput.into())); // it is of the ring
+            return Poll::Ready(Err(io::ErrorKind::InvalidInput.into())); // an operation of the ring
         };
         if *from >= buffer.len() {
             return Poll::Ready(Ok(0));
@@ -113,7 +113,7 @@ impl EpollStream {
     }
 
     pub(super) fn shutdown(&self) {
-        // An error means that the connection is gone already, which is what was asked for.
+        // An error means that the connection is gone already, which is just as well.
         drop(SockRef::from(&self.socket).shutdown(Shutdown::Both));
     }
 }

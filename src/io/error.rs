@@ -9,9 +9,9 @@ pub enum IoError {
     /// The configuration names io_uring, and this machine, user or build does not have it.
     #[error("cannot use io_uring (--io uring): {reason}; {remedy}")]
     UringUnavailable {
-        /// What stands in the way, as a clause.
+        /// The obstacle, as a clause.
         reason: String,
-        /// What to do about it, as a clause.
+        /// The remedy, as a clause.
         remedy: &'static str,
     },
     /// There is no backend of this name.

@@ -7,7 +7,7 @@ use std::path::Path;
 /// The text of a file of at most `most` bytes.
 ///
 /// # Errors
-/// What the system says, or that it is longer or no text.
+/// The system's error, or that the file is longer or no text.
 pub(crate) fn read_text(path: &Path, most: u64) -> Result<String> {
     let mut text = String::new();
     File::open(path)?.take(most.saturating_add(1)).read_to_string(&mut text)?;

@@ -6,7 +6,7 @@ use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-/// Of a send: with `eor` no later byte shares a segment with its last one.
+/// The flags of a send: with `eor` no later byte shares a segment with its last one.
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]
 pub(super) fn send_flags(eor: bool) -> i32 {
     libc::MSG_NOSIGNAL | if eor { libc::MSG_EOR } else { 0 }
@@ -18,7 +18,7 @@ pub(super) fn send_flags(_eor: bool) -> i32 {
     0
 }
 
-/// Sends what the socket takes at once; with `eor`, no segment holds bytes of this and the next.
+/// Sends as many bytes as the socket takes at once; with `eor`, no segment holds bytes of this and the next send.
 pub(crate) fn try_send(socket: &TcpStream, bytes: &[u8], eor: bool) -> io::Result<usize> {
     let flags = send_flags(eor);
     socket.try_io(Interest::WRITABLE, || SockRef::from(socket).send_with_flags(bytes, flags))

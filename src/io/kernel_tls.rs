@@ -19,10 +19,10 @@ use super::sockopt::set;
 const SOL_TLS: libc::c_int = 282;
 const VERSION_1_3: u16 = 0x0304;
 const CHACHA20_POLY1305: u16 = 54;
-/// How long [`try_out`] waits for what it has sent to itself.
+/// How long [`try_out`] waits for its own bytes to arrive.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The direction that keys are for.
+/// The direction of keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Direction {
     Send,
@@ -44,18 +44,18 @@ impl std::fmt::Debug for TlsKeys {
     }
 }
 
-/// Makes a connected socket one that can be given keys. Until then it works as before, also if it never is.
+/// Prepares a connected socket for keys. Until it gets keys it works as before, even if it never gets any.
 ///
 /// # Errors
-/// When the kernel has no TLS, or the connection is not there any more.
+/// When the kernel has no TLS, or the connection is gone.
 pub(crate) fn prepare(socket: &impl AsFd) -> io::Result<()> {
     set(socket, (libc::IPPROTO_TCP, libc::TCP_ULP), b"tls")
 }
 
-/// Gives keys to a [prepared](prepare) socket. What has come and was not read yet is taken for records.
+/// Gives keys to a [prepared](prepare) socket. Bytes that have arrived and were not read yet are taken for records.
 ///
 /// # Errors
-/// When the kernel lacks the cipher. The direction is as it was then.
+/// When the kernel lacks the cipher. Then the direction is unchanged.
 pub(crate) fn set_keys(socket: &impl AsFd, direction: Direction, keys: &TlsKeys) -> io::Result<()> {
     let name = match direction {
         Direction::Send => libc::TLS_TX,
@@ -71,11 +71,11 @@ pub(crate) fn set_keys(socket: &impl AsFd, direction: Direction, keys: &TlsKeys)
     set(socket, (SOL_TLS, name), &option)
 }
 
-/// Whether the kernel does TLS: a connection of this process with itself is given keys, and carries some bytes.
+/// Whether the kernel does TLS: gives keys to a connection of this process with itself, and sends some bytes over it.
 /// Takes a moment.
 ///
 /// # Errors
-/// What the kernel lacks.
+/// The missing feature of the kernel.
 pub(crate) fn try_out() -> io::Result<()> {
     let any_port = |address| TcpListener::bind::<SocketAddr>(address);
     let listener = any_port((Ipv6Addr::LOCALHOST, 0).into())

@@ -7,7 +7,7 @@ use thiserror::Error;
 #[cfg(feature = "tls")]
 pub(crate) use giving::*;
 
-/// What a handshake could give.
+/// The functions that a handshake needs.
 #[cfg(feature = "tls")]
 mod giving {
     use std::io;

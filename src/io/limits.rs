@@ -36,7 +36,7 @@ pub fn is_short_of_files(any: &impl std::os::fd::AsFd, kept: u64) -> bool {
 
     use rustix::process::{Resource, getrlimit};
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    // The lowest free number is given out.
+    // A new descriptor gets the lowest free number.
     rustix::io::dup(any).map_or(true, |next| {
         u64::try_from(next.as_raw_fd()).is_ok_and(|next| next >= limit.saturating_sub(kept))
     })

@@ -28,7 +28,7 @@ pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     if addr.is_ipv6() {
         socket.set_only_v6(!is_any_v6(addr))?;
     }
-    // Windows means something else by it, close to SO_REUSEPORT.
+    // On Windows the option means something else, close to SO_REUSEPORT.
     #[cfg(not(windows))]
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
     }
 
-    /// One more than the length of the queue, as Linux counts.
+    /// The number of waiting connections is one more than the length of the queue, as Linux counts.
     #[cfg(target_os = "linux")]
     #[test]
     fn so_many_wait_to_be_accepted_and_then_clients_try_again() {

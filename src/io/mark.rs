@@ -13,7 +13,7 @@ use std::time::Duration;
 use io_uring::{cqueue, opcode};
 use tokio_uring::{OneshotOutputTransform, UnsubmittedOneshot};
 
-/// How often a ring's counter is asked for, and how long to wait in between.
+/// How often to ask for a ring's counter, and how long to wait in between.
 const ATTEMPTS: u32 = 100;
 const PAUSE: Duration = Duration::from_micros(100);
 
@@ -37,7 +37,7 @@ pub(super) fn find(runtime: &tokio_uring::Runtime) -> Option<RawFd> {
     marked.next().filter(|_| marked.next().is_none())
 }
 
-/// Gives the ring of the present runtime so many entries that do nothing, and waits for them.
+/// Gives the ring of the present runtime this number of no-op entries, and waits for them.
 pub(super) async fn no_ops(count: u32) {
     for _ in 0..count {
         UnsubmittedOneshot::new((), Done, opcode::Nop::new().build()).submit().await;
@@ -53,7 +53,7 @@ impl OneshotOutputTransform for Done {
     fn transform_oneshot_output(self, _data: (), _entry: cqueue::Entry) {}
 }
 
-/// How many entries each ring of this process was given.
+/// The number of entries that each ring of this process was given.
 fn rings() -> BTreeMap<RawFd, u32> {
     let Ok(entries) = fs::read_dir("/proc/self/fd") else {
         return BTreeMap::new();
@@ -69,10 +69,10 @@ fn rings() -> BTreeMap<RawFd, u32> {
     entries.flatten().filter_map(ring).collect()
 }
 
-/// How many entries a ring was given, as far as its counter goes.
+/// The number of entries that a ring was given, as far as its counter goes.
 ///
-/// A kernel that shows the counter shows nothing of a ring that is in use, if only because another shard
-/// looks for its own ring at the same time. So it is asked again, for 10 ms or more. Kernels that never show
+/// A kernel that shows the counter shows nothing of a ring in use, for example because another shard
+/// looks for its own ring at the same time. So this asks again, for 10 ms or more. Kernels that never show
 /// the counter show other lines of the ring, and are asked once.
 pub(super) fn given(ring: RawFd) -> Option<u32> {
     for _ in 0..ATTEMPTS {

@@ -68,10 +68,10 @@ mod sys {
     }
 }
 
-/// What the files say; text in, numbers out.
+/// Reads the files; text in, numbers out.
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]
 mod texts {
-    /// The first version's word for no limit is the largest number of whole pages.
+    /// Version 1 writes no limit as the largest number of whole pages.
     const NO_LIMIT: u64 = 1 << 60;
 
     /// From `memory.max` and its like: bytes, or `max`.

@@ -24,20 +24,20 @@ mod imp {
 
     /// AUDIT_ARCH of linux/audit.h.
     const ARCHITECTURE: u32 = if cfg!(target_arch = "x86_64") { 0xc000_003e } else { 0xc000_00b7 };
-    /// Numbers from here on are of x32, which is the same architecture.
+    /// Numbers from here on are those of x32, which has the same architecture.
     const X32: u32 = 0x4000_0000;
-    /// Where the kernel has what it asks about: offsets of `seccomp_data`.
+    /// The offsets in `seccomp_data`.
     const NUMBER: u32 = 0;
     const ARCHITECTURE_AT: u32 = 4;
     /// The answers.
     const ALLOW: u32 = 0x7fff_0000;
     const FAIL: u32 = 0x0005_0000 | libc::EPERM as u32;
-    /// Of linux/seccomp.h: all threads at once, and without a slower processor in exchange.
+    /// From linux/seccomp.h: for all threads at once, and without a mitigation that slows the processor down.
     const ALL_THREADS: libc::c_ulong = 1;
     const SPEC_ALLOW: libc::c_ulong = 1 << 2;
     const SET_MODE_FILTER: libc::c_ulong = 1;
 
-    /// As the processor of filters compares it.
+    /// The number of a system call, in the type that filters compare.
     const fn number(call: libc::c_long) -> u32 {
         (call.cast_unsigned() & 0xffff_ffff) as u32
     }
@@ -46,7 +46,7 @@ mod imp {
         jump(code, k, 0, 0)
     }
 
-    /// `jt` and `jf` are how many steps are left out if it is so, and if it isn't.
+    /// `jt` and `jf` are the numbers of steps to skip if the comparison holds, and if it does not.
     const fn jump(code: u32, k: u32, jt: u8, jf: u8) -> libc::sock_filter {
         libc::sock_filter { code: (code & 0xffff) as u16, jt, jf, k }
     }
@@ -65,7 +65,7 @@ mod imp {
 
     #[expect(unsafe_code, reason = "no safe wrapper sets a filter")]
     pub(super) fn forbid_exec() -> io::Result<()> {
-        // Without it the kernel takes no filter of who is not root.
+        // Without it the kernel takes no filter from a process that is not root.
         rustix::thread::set_no_new_privs(true)?;
         let program = libc::sock_fprog { len: STEPS, filter: FILTER.as_ptr().cast_mut() };
         // SAFETY: the kernel copies the program, which has as many steps as it says, and writes nothing.
@@ -112,7 +112,7 @@ mod tests {
         }
     }
 
-    /// In a process of its own, for nothing takes the filter off again.
+    /// Runs in a process of its own, because nothing takes the filter off again.
     #[test]
     fn no_thread_can_start_a_program() {
         if std::env::var_os(CONFINED).is_none() {

@@ -44,7 +44,7 @@ impl Operation {
         Self(UnsubmittedOneshot::new(data, SendDone, entry).submit())
     }
 
-    /// How many bytes the kernel has taken, and the buffer.
+    /// The number of bytes that the kernel has taken, and the buffer.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(io::Result<usize>, OutBuf)> {
         Pin::new(&mut self.0).poll(cx)
     }
@@ -58,14 +58,14 @@ fn send_entry(socket: &TcpStream, bytes: &[u8], eor: bool) -> squeue::Entry {
         .build()
 }
 
-/// The entry points at `message`: submit it only together with that and with what that points at.
+/// The entry points at `message`: submit it only together with `message` and everything that this points at.
 fn message_entry(socket: &TcpStream, message: &MessageHeader, eor: bool) -> squeue::Entry {
     opcode::SendMsg::new(types::Fd(socket.as_raw_fd()), &raw const message.header)
         .flags((send_flags(eor) | libc::MSG_DONTWAIT).cast_unsigned())
         .build()
 }
 
-/// Where the slices of a buffer are. In a box, because the header points at the rest.
+/// The addresses of a buffer's slices. In a box, because the header points at the other fields.
 struct MessageHeader {
     header: libc::msghdr,
     slices: [libc::iovec; SLICES_MAX],
@@ -94,7 +94,7 @@ impl MessageHeader {
     }
 }
 
-/// What a SEND needs for as long as the kernel may look at it.
+/// The data of a SEND, kept for as long as the kernel may look at it.
 struct SendData {
     _socket: Rc<TcpStream>,
     _message: Option<Box<MessageHeader>>,
@@ -112,7 +112,7 @@ impl OneshotOutputTransform for SendDone {
     }
 }
 
-/// What an entry of the ring came to: a count, or an error.
+/// The result of an entry of the ring: a count, or an error.
 pub(super) fn outcome(entry: &cqueue::Entry) -> io::Result<usize> {
     let result = entry.result();
     usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result))

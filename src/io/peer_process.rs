@@ -12,25 +12,25 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-/// Of `asm-generic/socket.h`; libc has it for some architectures only.
+/// From `asm-generic/socket.h`; libc has it for some architectures only.
 const SO_PEERPIDFD: libc::c_int = 77;
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct PeerProcess {
-    /// Its number, where it has one here.
+    /// Its process id, if it has one in this namespace.
     pub(crate) number: Option<u32>,
-    /// The user that it runs as.
+    /// The user as which it runs.
     pub(crate) user: u32,
-    /// Its pidfd, where there is one.
+    /// Its pidfd, if there is one.
     pub(crate) handle: Option<OwnedFd>,
 }
 
 impl PeerProcess {
-    /// Of a socket that is connected.
+    /// The process at the other end of a connected socket.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(crate) fn of(socket: &impl AsFd) -> io::Result<Self> {
         let credentials = credentials(socket)?;
         let number = u32::try_from(credentials.pid).ok().filter(|number| *number > 0);
@@ -40,11 +40,11 @@ impl PeerProcess {
     }
 }
 
-/// Calls a function when a process has ended, on a thread of its own. Where the system cannot tell, it never does.
+/// Calls a function when a process has ended, on a thread of its own. Never calls it on systems that cannot tell.
 #[cfg(feature = "server")]
 pub(crate) fn when_ended(number: u32, then: impl FnOnce() + Send + 'static) {
     let Some(number) = i32::try_from(number).ok().and_then(Pid::from_raw) else { return };
-    // At once, before another process has this number.
+    // At once, before another process gets this number.
     let handle = match pidfd_open(number, PidfdFlags::empty()) {
         Ok(handle) => Some(handle),
         Err(Errno::SRCH) => None,

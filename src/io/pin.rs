@@ -59,7 +59,7 @@ impl Pin {
     pub fn places(&self, shards: usize, allowed: &[usize]) -> Result<Option<Vec<usize>>, PinError> {
         let cpus = match self {
             Self::Off => return Ok(None),
-            // One more than cores would sit on another's while it is free to move.
+            // With more shards than cores, a further pinned shard would share a core although others are free.
             Self::Auto if !shards.is_multiple_of(allowed.len().max(1)) => return Ok(None),
             Self::Auto => allowed,
             Self::Cpus(cpus) => cpus,

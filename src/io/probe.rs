@@ -10,19 +10,19 @@ use io_uring::{IoUring, opcode};
 
 use super::error::Unavailable;
 
-/// Entries a shard queues before they go out even though it is still busy.
+/// Entries that a shard queues before it submits them even though it is still busy.
 pub(super) const SUBMISSIONS: u32 = 1024;
 
 /// Completions that fit without the kernel's overflow list: 10,000 connections of a shard, each
-/// with a poll and a send. They take 512 KiB. Beyond them nothing is lost, the kernel keeps the
-/// rest and hands it over turn by turn. So a ring has room for fewer where the kernel lacks memory for these: Linux 6.18
+/// with a poll and a send. They take 512 KiB. Further ones are not lost: the kernel keeps them
+/// and hands them over turn by turn. So a ring has room for fewer if the kernel lacks memory for these: Linux 6.18
 /// gives none while free memory is short, although it would have to drop cached files only.
 const COMPLETIONS: [u32; 3] = [32_768, 8192, 2048];
 
-/// Does something with the largest room for completions for which the kernel has memory.
+/// Calls `set_up` with the largest room for completions for which the kernel has memory.
 ///
 /// # Errors
-/// Of the last attempt.
+/// The error of the last attempt.
 pub(super) fn with_room<T>(mut set_up: impl FnMut(u32) -> io::Result<T>) -> io::Result<T> {
     let [most, fewer @ ..] = COMPLETIONS;
     let mut result = set_up(most);
@@ -46,7 +46,7 @@ fn rings(completions: u32) -> [io_uring::Builder; 2] {
     [fast, plain]
 }
 
-/// The best flags this kernel takes. EINVAL means it is older than the flags (5.19, 6.0).
+/// The best flags that this kernel accepts. EINVAL means that it is older than the flags (5.19, 6.0).
 pub(super) fn accepted(submissions: u32, completions: u32) -> io::Result<io_uring::Builder> {
     let [fast, plain] = rings(completions);
     match try_out(&fast, submissions) {
@@ -58,7 +58,7 @@ pub(super) fn accepted(submissions: u32, completions: u32) -> io::Result<io_urin
     }
 }
 
-/// Sets a ring up and sends a no-op round: a filter may allow the one call and not the other.
+/// Sets a ring up and submits a no-op: a filter may allow one of these system calls and not the other.
 #[expect(unsafe_code, reason = "queueing an entry is unsafe whatever it does")]
 fn try_out(builder: &io_uring::Builder, submissions: u32) -> io::Result<()> {
     let mut ring = builder.build(submissions)?;

@@ -26,7 +26,7 @@ thread_local! {
     static QUEUED: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Takes note that an operation was queued in this thread's ring.
+/// Notes that an operation was queued in this thread's ring.
 pub(super) fn note_queued() {
     QUEUED.set(QUEUED.get().saturating_add(1));
 }
@@ -70,7 +70,7 @@ impl UringRuntime {
         })
     }
 
-    /// Hands the kernel what is queued.
+    /// Submits the queued entries to the kernel.
     #[expect(unsafe_code, reason = "tokio-uring has no call for it")]
     fn submit(&self) {
         let Some(ring) = self.ring else { return };
@@ -142,7 +142,7 @@ mod tests {
         assert_ne!(a.ring, b.ring);
     }
 
-    /// The library may run in a program that has rings of its own, which come and go at any time.
+    /// The library may run in a program with rings of its own, which come and go at any time.
     #[test]
     fn no_ring_of_the_program_is_taken_for_the_runtimes() {
         if let Err(Unavailable { reason, .. }) = available() {
@@ -151,7 +151,7 @@ mod tests {
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                // Each closes a low number and opens another: numbers are used again and again.
+                // Each round closes a low number and opens another: numbers are used again and again.
                 let mut rings = VecDeque::new();
                 while !is_over.load(Ordering::Relaxed) {
                     rings.extend(io_uring::IoUring::new(8));

@@ -18,13 +18,13 @@ pub struct Sending {
     pub(super) eor: bool,
 }
 
-/// Who has the buffer.
+/// The holder of the buffer.
 #[derive(Debug)]
 #[cfg_attr(not(metalbond_uring), expect(dead_code, reason = "a system call keeps no buffer"))]
 pub(super) enum SendingState {
     Here(OutBuf),
     InFlight(Operation),
-    /// Only while one of the others is made of the other.
+    /// Only while one of the other states becomes the other.
     Changing,
 }
 

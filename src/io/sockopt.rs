@@ -17,33 +17,33 @@ mod linux {
 
     use socket2::{SockAddr, SockRef};
 
-    /// Bytes of a key for TCP-MD5 at most, by the kernel.
+    /// The kernel's limit on the bytes of a key for TCP-MD5.
     const TCP_MD5_KEY_MAX: usize = 80;
-    /// What a packet that has passed no router has, if it began with it.
+    /// The TTL of a packet that has passed no router, if it began with this TTL.
     const FULL: u8 = 255;
     /// `TCP_MD5SIG_EXT` of `linux/tcp.h`: a key for a prefix.
     const TCP_MD5SIG_EXT: libc::c_int = 32;
     const FLAG_PREFIX: u8 = 1;
-    /// Of `linux/in6.h`.
+    /// From `linux/in6.h`.
     const IPV6_MINHOPCOUNT: libc::c_int = 73;
 
-    /// Packets that leave have the largest TTL, so that the other end sees how many routers they have passed.
+    /// Sends packets with the largest TTL, so that the other end sees how many routers they have passed.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The kernel's error.
     pub(crate) fn set_full_ttl(socket: &impl AsFd) -> io::Result<()> {
         let socket = SockRef::from(socket);
         socket.set_ttl_v4(FULL.into())?;
         if is_v6(&socket)? { socket.set_unicast_hops_v6(FULL.into()) } else { Ok(()) }
     }
 
-    /// Packets with a lower TTL are dropped (RFC 5082); 0 drops none, as do kernels that cannot look at it.
+    /// Drops packets with a lower TTL (RFC 5082); 0 drops none. Kernels that cannot look at the TTL drop none either.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The kernel's error.
     pub(crate) fn set_min_ttl(socket: &impl AsFd, ttl: u8) -> io::Result<()> {
         match set_min_ttl_of_both(socket, ttl) {
-            // Emulated kernels, of qemu-user for one.
+            // From emulated kernels, such as qemu-user.
             Err(error) if ttl == 0 && error.raw_os_error() == Some(libc::ENOPROTOOPT) => Ok(()),
             result => result,
         }
@@ -58,12 +58,12 @@ mod linux {
         Ok(())
     }
 
-    /// Segments from and to these addresses are signed with a key, and others from there are dropped (RFC 2385). An
-    /// empty key takes the prefix's back. A socket for IPv4 alone ignores what is said of IPv6, and the other way
+    /// Signs segments from and to these addresses with a key, and drops other segments from there (RFC 2385). An
+    /// empty key removes the prefix's key. A socket for IPv4 alone ignores keys for IPv6, and the other way
     /// round.
     ///
     /// # Errors
-    /// What the kernel says; `InvalidInput` for a key that is too long.
+    /// The kernel's error; `InvalidInput` for a key that is too long.
     pub(crate) fn set_tcp_md5(
         socket: &impl AsFd,
         (address, length): (IpAddr, u8),
@@ -72,13 +72,13 @@ mod linux {
         let Some(address) = peer_address(socket, address)? else { return Ok(()) };
         let option = tcp_md5sig(address, length, key)?;
         match set(socket, (libc::IPPROTO_TCP, TCP_MD5SIG_EXT), &option) {
-            // There was none to take back.
+            // There was no key to remove.
             Err(error) if key.is_empty() && error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
             result => result,
         }
     }
 
-    /// A peer's address as options of this socket name it; `None` when no such peer can be on it.
+    /// A peer's address in the form for options of this socket; `None` when the socket can have no such peer.
     pub(in crate::io) fn peer_address(
         socket: &impl AsFd,
         address: IpAddr,
@@ -145,7 +145,7 @@ mod linux {
     }
 }
 
-/// Other systems have other options for it, or none.
+/// Other systems have other options for this, or none.
 #[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
 mod other {
     use std::io;

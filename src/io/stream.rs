@@ -20,7 +20,7 @@ use super::{Backend, OutBuf, Sending, TcpInfo, epoll, low_water, tcp_info, uring
 #[derive(Debug)]
 pub struct Stream {
     inner: Inner,
-    /// Where the kernel does its TLS.
+    /// The state of TLS, if the kernel does it.
     tls: Option<Records>,
 }
 
@@ -79,7 +79,7 @@ impl Stream {
         ready.map_err(|error| self.failed(error))
     }
 
-    /// What an error of the socket stands for, where the kernel does its TLS.
+    /// The meaning of a socket's error, if the kernel does its TLS.
     fn failed(&self, error: io::Error) -> io::Error {
         match &self.tls {
             None => error,
@@ -114,14 +114,14 @@ impl Stream {
         self.judged(result)
     }
 
-    /// What a read has come to.
+    /// The meaning of a read's result.
     fn judged(&self, result: io::Result<usize>) -> io::Result<usize> {
         let Some(tls) = &self.tls else { return result };
         match &self.inner {
             Inner::Epoll(stream) => tls.read(stream.socket(), result),
             Inner::Uring(stream) => {
                 let result = tls.read(stream.socket(), result);
-                // Tokio waits for what comes next, the ring for what is there.
+                // Tokio waits for the next bytes, the ring for bytes that are there.
                 if result.as_ref().is_err_and(|it| it.kind() == io::ErrorKind::WouldBlock) {
                     tls.wait_for_rest(stream.socket());
                 }
@@ -130,11 +130,11 @@ impl Stream {
         }
     }
 
-    /// Says that the last read did not fill its buffer, so it took all bytes. The next wait is then for later bytes;
+    /// Notes that the last read did not fill its buffer, so it took all bytes. The next wait is then for later bytes;
     /// without this call it may return at once, and the read after it finds nothing.
     pub fn note_drained(&self) {
         if self.tls.is_some() {
-            return; // a read ends before a record of another kind, which may be there
+            return; // a read ends before a record of another kind, and one may be there
         }
         match &self.inner {
             Inner::Epoll(stream) => stream.note_drained(),
@@ -176,7 +176,7 @@ impl Stream {
         sending: &mut Sending,
     ) -> Poll<io::Result<usize>> {
         if self.tls.is_some() {
-            sending.eor = false; // a record has an end in any case, and older kernels refuse the flag
+            sending.eor = false; // a record has an end anyway, and older kernels refuse the flag
         }
         match &self.inner {
             Inner::Epoll(stream) => stream.poll_send(cx, sending),

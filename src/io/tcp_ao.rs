@@ -5,14 +5,14 @@
 use std::io;
 use std::net::IpAddr;
 
-/// A key, and the peers that it is for.
+/// A key for some peers.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(
     not(all(target_os = "linux", not(metalbond_portable))),
     expect(dead_code, reason = "only Linux takes keys")
 )]
 pub(crate) struct AoKey<'a> {
-    /// An address and the number of bits of it that peers have.
+    /// An address, and the number of its bits that the peers share.
     pub(crate) prefix: (IpAddr, u8),
     /// SendID and RecvID.
     pub(crate) id: u8,
@@ -21,23 +21,23 @@ pub(crate) struct AoKey<'a> {
 
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]
 impl AoKey<'_> {
-    /// Bytes of a secret at most, by the kernel.
+    /// The kernel's limit on the bytes of a secret.
     const SECRET_MAX: usize = 80;
     const TCP_AO_ADD_KEY: libc::c_int = 38;
     const TCP_AO_DEL_KEY: libc::c_int = 39;
     /// HMAC-SHA-1-96 of RFC 5926.
     const ALGORITHM: &'static [u8] = b"hmac(sha1)";
-    /// Bytes of a name of an algorithm.
+    /// The bytes of an algorithm's name.
     const NAME: usize = 64;
     const MAC: u8 = 12;
     /// `set_current` and `set_rnext`, the first two bits of a bit field.
     const IN_USE: u32 = if cfg!(target_endian = "little") { 0b11 } else { 0b11 << 30 };
 
-    /// Segments of these peers are signed, and others from there are dropped. A socket that is about to connect signs
+    /// Signs segments of these peers, and drops other segments from there. A socket that is about to connect signs
     /// with the key that is `in_use`. A socket for IPv4 alone ignores keys for IPv6, and the other way round.
     ///
     /// # Errors
-    /// What the kernel says; `InvalidInput` for a secret that is too long.
+    /// The kernel's error; `InvalidInput` for a secret that is too long.
     pub(crate) fn add(&self, socket: &impl std::os::fd::AsFd, in_use: bool) -> io::Result<()> {
         let Some(address) = super::sockopt::peer_address(socket, self.prefix.0)? else {
             return Ok(());
@@ -46,7 +46,7 @@ impl AoKey<'_> {
         let add =
             || super::sockopt::set(socket, (libc::IPPROTO_TCP, Self::TCP_AO_ADD_KEY), &option);
         match add() {
-            // An earlier process has set it, maybe with another secret.
+            // An earlier process has set the key, perhaps with another secret.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 self.remove(socket)?;
                 add()
@@ -55,10 +55,10 @@ impl AoKey<'_> {
         }
     }
 
-    /// Takes the key back. Connections keep it.
+    /// Removes the key. Connections keep it.
     ///
     /// # Errors
-    /// What the kernel says, unless there was no such key.
+    /// The kernel's error, unless there was no such key.
     pub(crate) fn remove(&self, socket: &impl std::os::fd::AsFd) -> io::Result<()> {
         let Some(address) = super::sockopt::peer_address(socket, self.prefix.0)? else {
             return Ok(());
@@ -70,7 +70,7 @@ impl AoKey<'_> {
         }
     }
 
-    /// `struct tcp_ao_add`: the address, the algorithm's name, an interface, flags, two bytes of nothing, the prefix's
+    /// `struct tcp_ao_add`: the address, the algorithm's name, an interface, flags, two unused bytes, the prefix's
     /// length, SendID, RecvID, bytes of a signature, flags, bytes of the secret, the secret.
     fn to_add(self, address: IpAddr, in_use: bool) -> io::Result<Vec<u8>> {
         let length = u8::try_from(self.secret.len()).unwrap_or(u8::MAX);
@@ -91,7 +91,7 @@ impl AoKey<'_> {
         Ok(option)
     }
 
-    /// `struct tcp_ao_del`: the address, an interface, flags, two bytes of nothing, the prefix's length, SendID, RecvID,
+    /// `struct tcp_ao_del`: the address, an interface, flags, two unused bytes, the prefix's length, SendID, RecvID,
     /// two keys to use from now on, flags.
     fn to_remove(self, address: IpAddr) -> Vec<u8> {
         let mut option = super::sockopt::sockaddr(address);
@@ -101,7 +101,7 @@ impl AoKey<'_> {
     }
 }
 
-/// Other systems have other options for it, or none.
+/// Other systems have other options for this, or none.
 #[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
 #[expect(clippy::unused_self, reason = "as on Linux")]
 impl AoKey<'_> {

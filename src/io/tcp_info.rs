@@ -11,13 +11,13 @@ use crate::session::TcpInfo;
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]
 pub(crate) use linux::{heard, read};
 
-/// Other systems don't say; their peers are paced by time.
+/// Other systems don't report it; their peers are paced by time.
 #[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
 pub(crate) fn read<S>(_socket: &S) -> Option<TcpInfo> {
     None
 }
 
-/// Nor do they say when they heard of a peer.
+/// Other systems don't report it.
 #[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
 pub(crate) fn heard<S>(_socket: &S) -> Option<Duration> {
     None
@@ -41,18 +41,18 @@ mod linux {
     const SND_WND: usize = 228;
     /// `TCPI_OPT_WSCALE` of `tcpi_options`.
     const OPT_WSCALE: u8 = 4;
-    /// The struct up to and with `tcpi_snd_wnd`; kernels that know more are asked for this much.
+    /// The struct up to and including `tcpi_snd_wnd`; kernels that know more are asked for this much.
     const LENGTH: usize = SND_WND + 4;
 
     pub(crate) fn read(socket: &impl AsFd) -> Option<TcpInfo> {
         let mut info = [0; LENGTH];
-        // In this order: what is acknowledged meanwhile counts twice rather than not at all.
+        // In this order: bytes that are acknowledged in between count twice rather than not at all.
         let unacked = unacked(socket.as_fd())?;
         let length = get_tcp_info(socket.as_fd(), &mut info)?;
         parse(info.get(..length)?, unacked)
     }
 
-    /// How long ago the peer's kernel was heard: data or an acknowledgement has come.
+    /// The time since the peer's kernel was last heard, by data or an acknowledgement.
     pub(crate) fn heard(socket: &impl AsFd) -> Option<Duration> {
         let mut info = [0; LENGTH];
         let length = get_tcp_info(socket.as_fd(), &mut info)?;
@@ -65,13 +65,13 @@ mod linux {
     }
 
     fn parse(info: &[u8], unacked: u64) -> Option<TcpInfo> {
-        // Two bit fields of four bits: that of the peer's scale comes first.
+        // Two bit fields of four bits: the peer's scale comes first.
         let scales = *info.get(WSCALE)?;
         let scale = if cfg!(target_endian = "big") { scales >> 4 } else { scales & 15 };
         let micros = info.get(MIN_RTT..).and_then(<[u8]>::first_chunk);
         let round_trip = micros.map(|bytes| u32::from_ne_bytes(*bytes));
         Some(TcpInfo {
-            // All bits are set before the first.
+            // Before the first measurement all bits are set.
             round_trip: round_trip
                 .filter(|micros| (1..u32::MAX).contains(micros))
                 .map(|micros| Duration::from_micros(micros.into())),
@@ -86,7 +86,7 @@ mod linux {
         })
     }
 
-    /// Fills `info` and says how much of it the kernel knows.
+    /// Fills `info` and returns how many bytes of it the kernel knows.
     #[expect(unsafe_code, reason = "no safe wrapper knows TCP_INFO")]
     fn get_tcp_info(socket: BorrowedFd<'_>, info: &mut [u8; LENGTH]) -> Option<usize> {
         let mut length = libc::socklen_t::try_from(info.len()).ok()?;
@@ -107,8 +107,8 @@ mod linux {
         usize::try_from(length).ok()
     }
 
-    /// Bytes written and not yet acknowledged. `bytes_sent - bytes_acked` would leave out what
-    /// was not sent yet and count twice what was sent twice.
+    /// Bytes written and not yet acknowledged. `bytes_sent - bytes_acked` would leave out bytes
+    /// not sent yet and count retransmitted bytes twice.
     #[expect(unsafe_code, reason = "no safe wrapper knows SIOCOUTQ")]
     fn unacked(socket: BorrowedFd<'_>) -> Option<u64> {
         let mut bytes: libc::c_int = 0;

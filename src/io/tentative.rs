@@ -13,7 +13,7 @@ use tracing::info;
 
 use super::listener::bind;
 
-/// For the network to answer. Twice what it takes by default.
+/// How long to wait for the network: twice the default time of the detection.
 const PATIENCE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -33,7 +33,7 @@ pub enum Unready {
 }
 
 impl Unready {
-    /// The one in an error.
+    /// The `Unready` inside an error.
     pub(crate) fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
@@ -61,19 +61,19 @@ pub fn bind_when_ready(address: SocketAddr) -> io::Result<TcpListener> {
                 std::thread::sleep(LOOK);
             }
             Some(unready) => return Err(io::Error::new(error.kind(), unready)),
-            // It may have become ready since.
+            // The address may have become ready since.
             None => return bind(address),
         }
     }
 }
 
-/// What an address of this machine waits for.
+/// The state for which an address of this machine waits.
 fn detection(address: IpAddr) -> Option<Unready> {
     let IpAddr::V6(address) = address else { return None };
     state(&std::fs::read_to_string("/proc/net/if_inet6").ok()?, address)
 }
 
-/// By the lines of that file: address, index, prefix length, scope, flags and interface.
+/// Finds the state in the lines of that file: address, index, prefix length, scope, flags and interface.
 fn state(text: &str, address: Ipv6Addr) -> Option<Unready> {
     /// Of linux/if_addr.h.
     const FAILED: u8 = 0x08;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Processor time of the calling thread; zero where the system does not tell. One system call.
+/// Processor time of the calling thread; zero if the system does not report it. Costs one system call.
 pub(crate) fn thread_time() -> Duration {
     #[cfg(target_os = "linux")]
     {
@@ -14,7 +14,7 @@ pub(crate) fn thread_time() -> Duration {
     Duration::ZERO
 }
 
-/// A thread of this process, as another one may ask about it.
+/// The name of a thread of this process, for questions of other threads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ThreadId(i32);
 
@@ -30,7 +30,7 @@ impl ThreadId {
     /// Lets the thread run on any of these cores.
     ///
     /// # Errors
-    /// What the system says to it.
+    /// The system's error.
     pub(crate) fn allow(self, cpus: &[usize]) -> std::io::Result<()> {
         #[cfg(all(target_os = "linux", not(metalbond_portable)))]
         {
@@ -49,16 +49,16 @@ impl ThreadId {
     }
 }
 
-/// What the kernel counts of a thread.
+/// The kernel's counts of a thread.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ThreadTimes {
     /// For how long it has run.
     pub(crate) ran: Duration,
-    /// For how long it would have run and waited for a core.
+    /// For how long it was ready to run and waited for a core.
     pub(crate) waited: Duration,
 }
 
-/// What the kernel counts of a thread of this process; `None` where it does not tell. Reads a file of
+/// The kernel's counts of a thread of this process; `None` if the kernel does not report them. Reads a file of
 /// the kernel's, which costs some microseconds.
 pub(crate) fn thread_times(thread: ThreadId) -> Option<ThreadTimes> {
     let text = std::fs::read_to_string(format!("/proc/self/task/{}/schedstat", thread.0)).ok()?;

@@ -13,12 +13,12 @@ use thiserror::Error;
 
 use super::low_water;
 
-/// Of `linux/tls.h`.
+/// From `linux/tls.h`.
 const SOL_TLS: libc::c_int = 282;
 const SET_RECORD_TYPE: libc::c_int = 1;
 /// Bytes of `struct cmsghdr`: a length, a level, a type.
 const CMSG_HEADER: usize = size_of::<libc::cmsghdr>();
-/// With one byte of data and the padding behind it.
+/// The bytes with one byte of data and the padding behind it.
 const CMSG_SPACE: usize = CMSG_HEADER + size_of::<usize>();
 
 /// Types of records, of messages and of alerts (RFC 8446, appendix B).
@@ -33,7 +33,7 @@ const FATAL: u8 = 2;
 /// Bytes of a record beside its data: header, type and tag.
 const OVERHEAD: usize = 5 + 1 + 16;
 
-/// Why the TLS of a connection ended, where the peer did not say that it would.
+/// The reason why the TLS of a connection ended without the peer's announcement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub(crate) enum TlsEnd {
     #[error("the connection ended without close_notify")]
@@ -58,7 +58,7 @@ impl TlsEnd {
         io::Error::new(io::ErrorKind::InvalidData, self)
     }
 
-    /// The alert that tells the peer.
+    /// The alert that tells the peer about this end.
     fn alert(self) -> [u8; 2] {
         match self {
             Self::Truncated | Self::Alert(_) => [WARNING, CLOSE_NOTIFY],
@@ -68,26 +68,26 @@ impl TlsEnd {
     }
 }
 
-/// What a stream keeps of the TLS that the kernel does for it.
+/// A stream's state of the TLS that the kernel does for it.
 #[derive(Debug, Default)]
 pub(super) struct Records {
     end: Cell<Option<TlsEnd>>,
-    /// Whether the low-water mark keeps part of a record from waking anybody.
+    /// Whether the low-water mark is raised, so that part of a record wakes no task.
     is_raised: Cell<bool>,
 }
 
 impl Records {
-    /// Of a socket, if the kernel does its TLS.
+    /// The state for a socket, if the kernel does its TLS.
     pub(super) fn of(socket: &impl AsFd) -> Option<Self> {
         if !protocol(socket).is_ok_and(|name| name.starts_with(b"tls\0")) {
             return None;
         }
-        // An earlier stream of the socket may have raised it.
+        // An earlier stream of the socket may have raised the mark.
         low_water::set(socket, 1).ok();
         Some(Self::default())
     }
 
-    /// What a read has come to: 0 only if the peer has said that it sends no more.
+    /// The meaning of a read's result: 0 only if the peer has said that it sends no more.
     pub(super) fn read(&self, socket: &impl AsFd, result: io::Result<usize>) -> io::Result<usize> {
         match result {
             Ok(0) => Err(self.ends(TlsEnd::Truncated)),
@@ -105,10 +105,10 @@ impl Records {
         }
     }
 
-    /// What an error of the socket stands for.
+    /// The meaning of a socket's error.
     pub(super) fn failed(&self, error: io::Error) -> io::Error {
         match error.raw_os_error() {
-            // What is no record, one that is too long, and one that was encrypted in another way.
+            // Bytes that are no record, a record that is too long, and one that was encrypted in another way.
             Some(libc::EINVAL | libc::EMSGSIZE | libc::EBADMSG) => self.ends(TlsEnd::BadRecord),
             _ => error,
         }
@@ -119,23 +119,23 @@ impl Records {
         end.error()
     }
 
-    /// There was nothing to read. Older kernels call a socket readable that has a part of a record, and whoever
-    /// asks them again would find no rest; so it is readable only when more has come.
+    /// Call this when a read found nothing. Older kernels call a socket readable that has a part of a record, and would
+    /// do so again and again; so this lets the socket become readable only when more bytes have come.
     pub(super) fn wait_for_rest(&self, socket: &impl AsFd) {
         if let Ok(part @ 1..) = rustix::io::ioctl_fionread(socket) {
             let more = usize::try_from(part).unwrap_or(usize::MAX).saturating_add(1);
-            // Without it the wait is only dearer.
+            // Without the mark the wait only costs more.
             self.is_raised.set(low_water::set(socket, more).is_ok());
         }
     }
 
-    /// From how many bytes on the socket is to be readable, for so many of data.
+    /// The number of bytes from which on the socket is readable, for this number of data bytes.
     pub(super) fn low_water(&self, bytes: usize) -> usize {
         self.is_raised.set(false);
         if bytes > 1 { bytes + OVERHEAD } else { bytes }
     }
 
-    /// Tells the peer that nothing more comes, if the socket takes that.
+    /// Tells the peer that nothing more comes, if the socket takes the alert.
     pub(super) fn close(&self, socket: &impl AsFd) {
         let alert = self.end.get().map_or([WARNING, CLOSE_NOTIFY], TlsEnd::alert);
         let mut control = [0; CMSG_SPACE];
@@ -144,7 +144,7 @@ impl Records {
         let parts = [io::IoSlice::new(&alert)];
         let message = MsgHdr::new().with_buffers(&parts).with_control(&control);
         let socket = SockRef::from(socket);
-        // What a wrong record leaves behind would make this fail.
+        // An error that a wrong record has left behind would make this fail.
         socket.take_error().ok();
         socket.sendmsg(&message, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL).ok();
     }
@@ -168,7 +168,7 @@ enum Control {
     Other(TlsEnd),
 }
 
-/// Takes the record out at which a read has failed.
+/// Takes out the record at which a read has failed.
 #[expect(unsafe_code, reason = "a read leaves untouched what it does not fill")]
 fn control(socket: &impl AsFd) -> io::Result<Control> {
     let mut bytes = [MaybeUninit::new(0); 64];
@@ -187,7 +187,7 @@ fn control(socket: &impl AsFd) -> io::Result<Control> {
     })
 }
 
-/// The name of what works on top of a TCP socket.
+/// The name of the protocol on top of a TCP socket.
 #[expect(unsafe_code, reason = "no safe wrapper knows TCP_ULP")]
 fn protocol(socket: &impl AsFd) -> io::Result<[u8; 16]> {
     let mut name = [0_u8; 16];

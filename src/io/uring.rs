@@ -42,18 +42,18 @@ pub(super) use super::ring::UringRuntime;
 use super::ring::note_queued;
 use super::sending::SendingState;
 
-/// The ends of the stream that a peer's silence hides are events too: POLLERR and POLLHUP always
-/// are, POLLRDHUP is one when asked for.
+/// Ends of the stream that a peer's silence hides are events too: POLLERR and POLLHUP always
+/// are, POLLRDHUP only on request.
 const READABLE: i16 = libc::POLLIN | libc::POLLRDHUP;
 const WRITABLE: i16 = libc::POLLOUT;
 const ERROR: usize = libc::POLLERR.cast_unsigned() as usize;
 
 pub(super) struct UringStream {
     socket: Rc<TcpStream>,
-    /// Another thread has the connection.
+    /// Whether another thread has the connection.
     is_detached: Cell<bool>,
     readable: PollSlot,
-    /// Rarely one.
+    /// Rarely there.
     writable: RefCell<Option<Box<PollSlot>>>,
 }
 
@@ -104,7 +104,7 @@ impl UringStream {
                 other => other,
             };
             let SendingState::InFlight(operation) = state else {
-                return Poll::Ready(Err(io::ErrorKind::InvalidInput.into())); // never left so
+                return Poll::Ready(Err(io::ErrorKind::InvalidInput.into())); // no state but these
             };
             let (result, buffer) = ready!(operation.poll(cx));
             *state = SendingState::Here(buffer);
@@ -122,9 +122,9 @@ impl UringStream {
         }
     }
 
-    /// A second descriptor of the connection. What waits for the first one on this ring is cancelled;
-    /// kernels before 5.19 can't, and end it with the next news of the connection. `with_others` leaves it so
-    /// as well: the kernel looks at all that waits on the ring for each that is cancelled.
+    /// A second descriptor of the connection. Cancels the waits for the first one on this ring; kernels before 5.19
+    /// can't, and end these waits with the next news of the connection. With `with_others` it does not cancel them
+    /// either: for each cancelled wait the kernel looks at all waits on the ring.
     pub(super) fn detach(&self, with_others: bool) -> io::Result<TcpStream> {
         let socket = self.socket.try_clone()?;
         self.is_detached.set(true);
@@ -135,7 +135,7 @@ impl UringStream {
     }
 
     pub(super) fn shutdown(&self) {
-        // An error means that the connection is gone already, which is what was asked for.
+        // An error means that the connection is gone already, which is just as well.
         drop(self.socket.shutdown(Shutdown::Both));
     }
 }
@@ -188,7 +188,7 @@ fn submit_poll(socket: &Rc<TcpStream>, events: i16) -> InFlightOneshot<Rc<TcpStr
     UnsubmittedOneshot::new(Rc::clone(socket), PollDone, entry.build()).submit()
 }
 
-/// Ends everything that waits for a descriptor.
+/// Ends all waits for a descriptor.
 fn submit_cancel(socket: &Rc<TcpStream>) -> InFlightOneshot<Rc<TcpStream>, CancelDone> {
     note_queued();
     let what = types::CancelBuilder::fd(types::Fd(socket.as_raw_fd())).all();

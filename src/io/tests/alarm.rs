@@ -57,7 +57,7 @@ fn a_dropped_wait_rings_for_nobody_else() {
         let later = Instant::now() + SHORT;
         alarm.until(later).await;
         assert!(Instant::now() >= later);
-        // What has passed needs no timer.
+        // A deadline that has passed needs no timer.
         alarm.until(soon).await;
     });
 }

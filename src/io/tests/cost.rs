@@ -77,7 +77,7 @@ fn sends() {
     });
 }
 
-/// What a session that waits for bytes costs in memory of this process.
+/// Measures how much memory of this process a waiting session takes.
 #[test]
 #[ignore = "a measurement"]
 fn idle() {

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::*;
 
-/// Polls once, which is what puts an operation on its way.
+/// Polls once, which starts an operation.
 fn start<T>(future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
@@ -25,7 +25,7 @@ fn a_dropped_wait_swallows_nothing_and_is_taken_up_again() {
         for round in 0..1000_usize {
             {
                 let mut wait = Box::pin(near.readable());
-                // A wait may be over at once for what the last round has left behind.
+                // A wait may be over at once because of bytes that the last round left.
                 drop(start(wait.as_mut()));
             }
             if round % 10 == 0 {
@@ -108,8 +108,8 @@ fn a_runtime_dropped_with_operations_in_flight_closes_them() {
     }
 }
 
-/// What this file's tests leave open, counted in a process of its own, where no other test opens
-/// anything meanwhile.
+/// Counts the descriptors that this file's tests leave open, in a process of its own, where no other test opens
+/// any meanwhile.
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]
 #[test]
 fn no_descriptor_is_left_behind() {
@@ -134,7 +134,7 @@ fn descriptors_in_a_process_of_its_own() {
         a_dropped_send_leaves_whole_bytes_or_none();
         a_runtime_dropped_with_operations_in_flight_closes_them();
     };
-    // The first round opens what the process keeps for good, such as the signal pipe.
+    // The first round opens descriptors that the process keeps for good, such as the signal pipe.
     round();
     let before = open();
     for _ in 0..5 {

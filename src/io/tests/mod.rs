@@ -53,12 +53,12 @@ fn pair(backend: Backend) -> (Stream, Stream) {
     (Stream::from_std(backend, near).unwrap(), Stream::from_std(backend, far).unwrap())
 }
 
-/// Bytes that tell where they belong.
+/// Bytes that show where they belong.
 fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|i| (i % 251).to_le_bytes()[0]).collect()
 }
 
-/// Sends all of `buffer`; how many operations it took comes with the buffer.
+/// Sends all of `buffer`. Returns the number of operations that it took, and the buffer.
 async fn send_all(stream: &Stream, mut buffer: OutBuf) -> io::Result<(usize, OutBuf)> {
     let (mut sent, mut operations) = (0, 0);
     while sent < buffer.len() {
@@ -83,7 +83,7 @@ async fn read_up_to(stream: &Stream, length: usize) -> io::Result<Vec<u8>> {
     Ok(all)
 }
 
-/// Reads what is there, as soon as there is something.
+/// Reads the available bytes, as soon as there are any.
 async fn read_some(stream: &Stream, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match stream.try_read(buffer) {

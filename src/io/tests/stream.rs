@@ -13,8 +13,8 @@ use tokio::task::spawn_local;
 use super::*;
 use crate::io::Sending;
 
-/// Sends until the peer's window and both kernels' buffers are full, which is when a further
-/// send stays pending. Returns how much went in.
+/// Sends until the peer's window and both kernels' buffers are full, so that a further
+/// send stays pending. Returns the number of bytes sent.
 async fn fill(stream: &Stream) -> usize {
     let mut buffer = OutBuf::from(pattern(1 << 20));
     let mut total = 0;
@@ -22,7 +22,7 @@ async fn fill(stream: &Stream) -> usize {
     loop {
         let length = buffer.len();
         let send = stream.send(buffer, 0, false);
-        // The ring answers within a few turns; what doesn't end in a hundred is pending.
+        // The ring answers within a few turns; an operation that doesn't end in a hundred turns is pending.
         let Some((result, back)) = within_turns(100, send).await else {
             assert!(partial, "the last send that ends takes a part");
             return total;
@@ -34,7 +34,7 @@ async fn fill(stream: &Stream) -> usize {
     }
 }
 
-/// The result of `future` if it comes within so many turns of the event loop.
+/// The result of `future` if it comes within this number of turns of the event loop.
 async fn within_turns<T>(turns: usize, future: impl Future<Output = T>) -> Option<T> {
     let limit = async {
         for _ in 0..turns {
@@ -107,7 +107,7 @@ fn parts_arrive(bytes: &OutBuf) {
         let near = Stream::from_std(backend, near).unwrap();
         let (bytes, expected) = (bytes.clone(), bytes);
         let reader = async {
-            // Nobody reads before the first send has stopped short.
+            // The peer does not read before the first send has stopped short.
             tokio::task::spawn_blocking(move || {
                 let mut all = Vec::new();
                 far.read_to_end(&mut all).map(|_| all)
@@ -189,12 +189,12 @@ fn a_wait_after_everything_was_read_is_for_what_comes_then() {
 fn a_send_is_over_at_once_where_it_is_a_system_call() {
     on_each_backend(async |backend| {
         let (near, far) = pair(backend);
-        // The reactor has to have seen the socket once.
+        // The reactor must have seen the socket once.
         within_turns(10, std::future::pending::<()>()).await;
         let mut sending = Sending::new(OutBuf::from(b"hello".to_vec()), 0, true);
         let first = near.poll_send(&mut Context::from_waker(Waker::noop()), &mut sending);
         assert_eq!(first.is_ready(), backend == Backend::Epoll);
-        // On the ring it goes out with others, and is asked for later.
+        // On the ring the send goes out with others, and its result comes later.
         if first.is_pending() {
             assert!(!sending.is_done());
             poll_fn(|cx| near.poll_send(cx, &mut sending)).await.unwrap();

@@ -15,7 +15,7 @@ fn facts_of_a_peer_that_does_not_read() {
         let wide = start.window.unwrap();
         assert!(wide > 16_000, "{start:?}");
         assert_eq!(start.unacked, 0);
-        // The one who connects counts its SYN.
+        // The side that connects counts its SYN.
         assert!(start.acked <= 1, "{start:?}");
 
         // Loopback acknowledges before a send returns, as long as the window is open.
@@ -47,7 +47,7 @@ fn facts_of_a_peer_that_does_not_read() {
             "{full:?}"
         );
 
-        // And open again once somebody reads.
+        // And it opens again once the peer reads.
         let reader = tokio::task::spawn_blocking(move || {
             let mut buffer = vec![0; sent];
             far.read_exact(&mut buffer).map(|()| far)
@@ -60,8 +60,8 @@ fn facts_of_a_peer_that_does_not_read() {
     });
 }
 
-/// Of a write to a peer that does not read the kernel takes 128 KiB more than it can send, and what the last
-/// piece adds.
+/// Of a write to a peer that does not read, the kernel takes 128 KiB more than it can send, and the rest of the last
+/// piece.
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]
 #[test]
 fn so_much_unsent_is_with_the_kernel_and_the_rest_of_the_write_waits() {
@@ -76,13 +76,13 @@ fn so_much_unsent_is_with_the_kernel_and_the_rest_of_the_write_waits() {
                 break;
             }
         }
-        // The peer's kernel acknowledges all that it has room for.
+        // The peer's kernel acknowledges all bytes that it has room for.
         let unsent = settled(&near).await.unacked;
         assert!((64 << 10..(128 << 10) + (128 << 10)).contains(&unsent), "{unsent} bytes");
     });
 }
 
-/// The facts as soon as so many bytes are acknowledged.
+/// The facts as soon as this number of bytes is acknowledged.
 async fn acknowledged(stream: &Stream, bytes: u64) -> crate::io::TcpInfo {
     loop {
         let tcp_info = stream.tcp_info().unwrap();
