@@ -97,7 +97,7 @@ pub struct Handovers {
 }
 
 impl Handovers {
-    /// As metrics.
+    /// The handovers as metrics.
     pub(crate) fn rows(&self) -> Rows {
         let steps = self.latest.as_ref().map(|latest| latest.steps).unwrap_or_default();
         vec![

@@ -35,7 +35,7 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// The counters of earlier processes, distributed to so many shards.
+    /// The counters of earlier processes, distributed to `shards` shards.
     pub(crate) fn metrics(&self, shards: usize) -> Vec<Metrics> {
         let mut all = vec![Metrics::default(); shards.max(1)];
         for (number, saved) in self.shards.iter().enumerate() {
@@ -50,7 +50,7 @@ impl Ledger {
 
 /// The counters of a shard in their saved form.
 pub(crate) fn saved(metrics: Metrics) -> Saved {
-    // The present contents are no counters: the next process determines them anew.
+    // The present contents are not counters: the next process determines them anew.
     let metrics = Metrics { now: Occupancy::default(), ..metrics };
     let mut saved = Saved::new();
     metrics.save(SHARD, &mut saved);

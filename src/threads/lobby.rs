@@ -109,11 +109,11 @@ impl Drop for Seat {
     }
 }
 
-/// The connections in the lobby as the acceptor knows them, the oldest first.
+/// The acceptor's list of the connections in the lobby, the oldest first.
 #[derive(Debug)]
 pub(crate) struct Queue {
     lobby: Arc<Lobby>,
-    /// Connections, the shards that hold them, and their states. Some have left the lobby.
+    /// Connections, the shards that hold them, and their states. Some of these have left the lobby.
     entries: VecDeque<(PeerId, usize, Arc<AtomicU8>)>,
     /// The number of entries at which those that have left the lobby are removed.
     sweep_at: usize,

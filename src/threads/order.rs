@@ -55,7 +55,7 @@ impl ShardOrder {
     }
 }
 
-/// A connection that a shard is to serve.
+/// A connection for a shard to serve.
 #[derive(Debug)]
 pub(crate) struct Arrived {
     pub(crate) peer: PeerId,
