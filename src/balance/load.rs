@@ -4,23 +4,23 @@ use std::time::Duration;
 
 use crate::io::{ThreadId, ThreadTimes, thread_times};
 
-/// What a shard's thread has done since the look before.
+/// The activity of a shard's thread since the last look.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub(super) struct Load {
     /// The share of the time for which it ran.
     pub(super) ran: f64,
-    /// The share for which it would have run and did not get the core.
+    /// The share for which it was ready to run and did not get the core.
     pub(super) waited: f64,
 }
 
 impl Load {
-    /// The share for which it ran or wanted to.
+    /// The share for which it ran or was ready to run.
     pub(super) fn wanted(self) -> f64 {
         self.ran + self.waited
     }
 }
 
-/// Looks at one thread again and again.
+/// Measures one thread again and again.
 #[derive(Debug)]
 pub(super) struct Watch {
     thread: ThreadId,
@@ -32,7 +32,7 @@ impl Watch {
         Self { thread, last: None }
     }
 
-    /// The load since the last look. One read of a file of the kernel's.
+    /// The load since the last look. Costs one read of a file of the kernel's.
     pub(super) fn look(&mut self, now: Duration) -> Load {
         let Some(times) = thread_times(self.thread) else { return Load::default() };
         let Some((then, before)) = self.last.replace((now, times)) else { return Load::default() };

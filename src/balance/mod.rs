@@ -36,27 +36,27 @@ use crate::threads::{
     BalanceReport, Control, Gauge, Moved, Mover, ShardOrder, ShardReport, ShardThread, Why, Wish,
 };
 
-/// How often it looks.
+/// How often the balancer looks at the loads.
 const PERIOD: Duration = Duration::from_millis(100);
 /// How long a move may take before it is given up.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The pause after a move, so that few peers notice at a time.
 const PAUSE: Duration = Duration::from_millis(2);
-/// Connections that a shard is asked to name at a time.
+/// The number of connections that a shard is asked to name at a time.
 const NAMED: usize = 64;
-/// A shard that waits for its core for so much of the time, for so long, does not get it.
+/// A shard that waits for its core for this share of the time, for this long, does not get its core.
 const STARVED: f64 = 0.9;
 const STARVED_FOR: Duration = Duration::from_secs(2);
 
-/// What a balancer starts from.
+/// Wakes shards, lets them sleep, and moves partitions and connections between them.
 #[derive(Debug)]
 pub(crate) struct Balancer {
     pub(crate) min_shards: usize,
-    /// For how long all shards are awake at first.
+    /// For how long all shards are awake after the start.
     pub(crate) wake_all_for: Duration,
-    /// Those that own VNIs and serve sessions.
+    /// The shards that own VNIs and serve sessions.
     pub(crate) shards: Vec<(Sender<ShardOrder>, Arc<Gauge>)>,
-    /// The same, and behind them that for federation, if there is one.
+    /// The same shards, and behind them the shard for federation, if there is one.
     pub(crate) all: Vec<(Sender<ShardOrder>, Arc<Gauge>)>,
     pub(crate) layout: Layout,
     pub(crate) answers: UnboundedReceiver<(ShardId, Answer<Mover>)>,
@@ -66,7 +66,7 @@ pub(crate) struct Balancer {
     pub(crate) cpus: Vec<usize>,
 }
 
-/// What it knows.
+/// The state of a balancer.
 #[derive(Debug)]
 struct State {
     began: Instant,
@@ -77,7 +77,7 @@ struct State {
     /// Since when each shard has waited for its core.
     starved: Vec<Option<Duration>>,
     plan: Plan,
-    /// When the move under way began, and from where to where it goes.
+    /// When the move under way began, and its direction.
     moving_since: Option<Duration>,
     moving: Option<Move>,
     report: BalanceReport,
@@ -92,7 +92,7 @@ struct Move {
 }
 
 impl Balancer {
-    /// Balances beside something else, until dropped or until the shards are gone.
+    /// Balances while `other` runs, until dropped or until the shards are gone.
     pub(crate) async fn run_beside(self, other: impl Future<Output = ()>) {
         tokio::select! {
             () = self.run() => {}
@@ -119,7 +119,7 @@ impl Balancer {
                 given_up: 0,
             },
         };
-        // Else there is nothing to balance, or nothing to balance by.
+        // Otherwise there is nothing to balance, or no load is known.
         let balances = count >= 2 && state.watches.iter().all(Option::is_some);
         if balances {
             state.report.why = Why::Start(self.wake_all_for);
@@ -143,9 +143,9 @@ impl Balancer {
         }
     }
 
-    /// Lets everything leave for another process, or puts it back. Nothing else moves meanwhile.
+    /// Lets all connections and tables leave for another process, or puts them back. Nothing else moves meanwhile.
     async fn grant(&mut self, state: &mut State, wish: Wish) {
-        // A wish that is dropped is not granted.
+        // The reply is dropped, which tells that the wish is not granted.
         if !self.finish_move(state).await {
             return;
         }
@@ -161,7 +161,7 @@ impl Balancer {
         }
     }
 
-    /// Ends the move that is under way, one way or the other. `false` when that takes too long, or when the
+    /// Ends the move that is under way: completes it or gives it up. `false` when that takes too long, or when the
     /// shards are gone.
     async fn finish_move(&mut self, state: &mut State) -> bool {
         if !state.coordinator.is_free() {
@@ -179,7 +179,7 @@ impl Balancer {
 
     async fn answered(&self, state: &mut State, answer: Answer<Mover>) {
         if state.coordinator.is_free() {
-            return; // it is about what has come from another process
+            return; // an answer about tables from another process
         }
         debug!(answer = answer.name(), "a move goes on");
         let is_complete = matches!(answer, Answer::Taken { .. } | Answer::Arrived { .. });
@@ -203,7 +203,7 @@ impl Balancer {
         }
     }
 
-    /// Looks at all threads.
+    /// Measures all threads.
     async fn look(&self, state: &mut State) {
         let now = state.began.elapsed();
         for (watch, load) in state.watches.iter_mut().zip(&mut state.loads) {
@@ -227,7 +227,7 @@ impl Balancer {
         self.publish(state);
     }
 
-    /// Tells whoever asks.
+    /// Publishes the report.
     fn publish(&self, state: &mut State) {
         let owned = state.coordinator.placement().counts(state.report.shards.len());
         for (number, shard) in state.report.shards.iter_mut().enumerate() {
@@ -239,7 +239,7 @@ impl Balancer {
         self.control.balanced(&state.report);
     }
 
-    /// Lets pinned shards go that don't get their cores.
+    /// Unpins shards that don't get their cores.
     fn free_starved(&self, state: &mut State, now: Duration) {
         for (number, (load, starved)) in state.loads.iter().zip(&mut state.starved).enumerate() {
             if load.waited < STARVED {
@@ -327,7 +327,7 @@ async fn send(
     }
 }
 
-/// The number of the calling thread, for the balancer.
+/// Stores the calling thread's number, for the balancer.
 pub(crate) fn register(gauge: &Gauge, is_pinned: bool) {
     gauge.is_pinned.store(is_pinned, Ordering::Relaxed);
     if let Some(thread) = io::ThreadId::current() {

@@ -10,12 +10,12 @@ pub(super) enum Next {
     Connection { from: ShardId, to: ShardId },
 }
 
-/// The first so many shards are awake and share everything evenly; the others should have nothing.
+/// The number of awake shards: the first ones share everything evenly, the others should have nothing.
 #[derive(Debug)]
 pub(super) struct Plan {
     shards: usize,
     awake: usize,
-    /// Connections of one shard that may move.
+    /// The named connections of one shard, which may move.
     named: Option<(ShardId, Vec<PeerId>)>,
 }
 
@@ -33,18 +33,18 @@ impl Plan {
         self.awake = awake.clamp(1, self.shards);
     }
 
-    /// Connections of a shard that may move.
+    /// Names connections of a shard that may move.
     pub(super) fn name(&mut self, shard: ShardId, peers: Vec<PeerId>) {
         self.named = Some((shard, peers));
     }
 
-    /// One of them.
+    /// Takes one of the named connections.
     pub(super) fn named(&mut self, shard: ShardId) -> Option<PeerId> {
         self.named.as_mut().filter(|(of, _)| *of == shard)?.1.pop()
     }
 
-    /// The next move, given how many connections each shard has. Partitions go first: they are few moves,
-    /// and where they are no request has to go further.
+    /// The next move, given the number of connections of each shard. Partitions go first: they are few moves,
+    /// and once they have moved, requests go no further than they must.
     pub(super) fn next(&self, placement: &Placement, connections: &[u64]) -> Option<Next> {
         self.next_partitions(placement).or_else(|| self.next_connection(connections))
     }
@@ -63,12 +63,12 @@ impl Plan {
         Some(Next::Connection { from, to })
     }
 
-    /// Who has too many, who has the fewest, and how many should go from one to the other.
+    /// The shard with too many, the shard with the fewest, and how many should move between them.
     fn uneven(&self, held: &[usize]) -> Option<(ShardId, ShardId, usize)> {
         let (awake, asleep) = held.split_at(self.awake);
         let least = (0..self.awake).min_by_key(|shard| awake[*shard])?;
         let total: usize = held.iter().sum();
-        // What is not worth a move: an eighth of a fair share.
+        // A difference up to an eighth of a fair share is not worth a move.
         let fair = total.div_ceil(self.awake);
         let slack = 1 + fair / 8;
         if let Some(from) = (0..asleep.len()).find(|shard| asleep[*shard] > 0) {
@@ -86,7 +86,7 @@ impl Plan {
 mod tests {
     use super::*;
 
-    /// Carries out what the plan wants until it wants nothing; how many moves that took.
+    /// Carries out moves until the plan wants none; returns the number of moves.
     fn settle(plan: &Plan, placement: &mut Placement, connections: &mut [u64]) -> usize {
         let mut moves = 0;
         while let Some(next) = plan.next(placement, connections) {

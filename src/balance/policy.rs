@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-/// A shard above this load for so long has others wake up.
+/// If a shard has been above this load for this long, others wake up.
 const TOO_MUCH: f64 = 0.6;
 const FOR_LONG: Duration = Duration::from_millis(500);
 /// The load that each awake shard should have.
 const ENOUGH: f64 = 0.5;
-/// The weight of a look in the total without short peaks: looks of about a second count.
+/// The weight of one look in the total without short peaks: roughly the looks of the last second count.
 const CALM: f64 = 0.1;
-/// When all would fit into one fewer for so long, one falls asleep.
+/// If the load would have fit into one shard fewer for this long, one falls asleep.
 const TOO_LITTLE_FOR: Duration = Duration::from_secs(10);
-/// Shards that wake each other use more CPU time than one fewer would, and only a trial shows how much. When one fewer
-/// could carry the load if that stayed as it is, for [`TRIAL_AFTER`], it is tried.
+/// Shards that wake each other use more CPU time than one fewer would, and only a trial shows how much. If one fewer
+/// could carry the present load for [`TRIAL_AFTER`], it is tried.
 const TRIAL_LOAD: f64 = 1.0;
-/// The pause before a trial: doubled after each one that fails, up to the longest.
+/// The pause before a trial: doubled after each failed one, up to the longest.
 const TRIAL_AFTER: Duration = Duration::from_secs(30);
 const TRIAL_AFTER_MAX: Duration = Duration::from_secs(3600);
-/// A trial has succeeded when no shard has had too much for so long.
+/// A trial has succeeded when no shard has had too much load for this long.
 const TRIAL_FOR: Duration = Duration::from_secs(10);
 
 /// See the module's documentation.
@@ -26,11 +26,11 @@ pub(super) struct BalancePolicy {
     least: usize,
     most: usize,
     awake: usize,
-    /// Until when all are awake.
+    /// The time until which all shards are awake.
     all_until: Duration,
     /// The total load, without its short peaks: a thread that waits for its core for a moment is no load.
     calm_total: Option<f64>,
-    /// Since when some shard has had too much, and since when all would fit into one fewer.
+    /// Since when some shard has had too much load, and since when one fewer would be enough.
     too_much_since: Option<Duration>,
     too_little_since: Option<Duration>,
     /// Since when a trial would be worth it, how long that must last, and when the trial under way began.
@@ -40,7 +40,7 @@ pub(super) struct BalancePolicy {
 }
 
 impl BalancePolicy {
-    /// Between `least` and `most` shards, and all of them at first. Moments are times since any fixed one.
+    /// Keeps between `least` and `most` shards awake, and all of them at first. Moments are times since any fixed one.
     pub(super) fn new(least: usize, most: usize, all_until: Duration) -> Self {
         Self {
             least: least.clamp(1, most),
@@ -56,8 +56,8 @@ impl BalancePolicy {
         }
     }
 
-    /// How many shards should be awake, given the load of each: the share of the time for which it ran or
-    /// wanted to.
+    /// The number of shards that should be awake, given the load of each: the share of the time for which it ran or
+    /// was ready to run.
     pub(super) fn awake(&mut self, now: Duration, loads: &[f64]) -> usize {
         if now < self.all_until {
             return self.awake;
@@ -84,13 +84,13 @@ impl BalancePolicy {
         self.awake
     }
 
-    /// How many shards a total load needs.
+    /// The number of shards that a total load needs.
     fn needed(&self, total: f64) -> usize {
         let needed = (1..self.most).find(|shards| total <= ENOUGH * *shards as f64);
         needed.unwrap_or(self.most).max(self.least)
     }
 
-    /// Lets a shard fall asleep for a trial, when its load may come from the number of shards.
+    /// Lets a shard fall asleep for a trial, if the load may come from the number of shards.
     fn try_fewer(&mut self, now: Duration, total: f64) {
         if self.trial.is_some_and(|began| now.saturating_sub(began) >= TRIAL_FOR) {
             (self.trial, self.trial_after) = (None, TRIAL_AFTER);
@@ -108,7 +108,7 @@ impl BalancePolicy {
     }
 }
 
-/// Whether something has been so for long enough.
+/// Whether `is_so` has been true for long enough.
 fn lasts(since: &mut Option<Duration>, now: Duration, is_so: bool, long: Duration) -> bool {
     if !is_so {
         *since = None;
@@ -123,7 +123,7 @@ mod tests {
 
     const SECONDS_30: Duration = Duration::from_secs(30);
 
-    /// How many are awake after so many seconds of the same load, looked at ten times a second.
+    /// The number of awake shards after this number of seconds with the same load, looked at ten times a second.
     fn after(policy: &mut BalancePolicy, now: &mut u64, seconds: u64, loads: &[f64]) -> usize {
         let mut awake = 0;
         for _ in 0..seconds * 10 {
@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(policy.awake, 1);
     }
 
-    /// Two shards that wake each other have 0.4 each, and one has 0.5: it stays alone.
+    /// Two shards that wake each other have a load of 0.4 each; one shard alone has 0.5, so it stays alone.
     #[test]
     fn one_fewer_is_tried_and_kept_when_it_is_enough() {
         let (mut policy, mut now) = (BalancePolicy::new(1, 2, SECONDS_30), 0);
