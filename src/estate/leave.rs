@@ -17,7 +17,7 @@ use crate::threads::{Control, Estate, InspectError, Ledger, Mover, NotFrozen, Ph
 /// How long the shards may take to let all connections and tables leave.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The parts of the balancer that this needs.
+/// The parts of the balancer that a freeze and a thaw need.
 #[derive(Debug)]
 pub(crate) struct Leaving<'a, S> {
     pub(crate) control: &'a Control,
@@ -41,7 +41,7 @@ where
         reply: oneshot::Sender<Result<Estate, NotFrozen>>,
     ) {
         let result = self.gather(coordinator).await;
-        // The process that asked no longer waits.
+        // The reply's receiver is gone: the process that asked no longer waits.
         if let Err(Ok(estate)) = reply.send(result) {
             self.thaw(estate).await;
         }

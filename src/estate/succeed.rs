@@ -42,7 +42,7 @@ impl Inspector {
         Ok(process)
     }
 
-    /// The process, which was started after so many attempts to take over, has ended.
+    /// A successor has ended; before its start there had been `attempts` attempts to take over.
     #[cfg(target_os = "linux")]
     fn successor_ended(&self, process: u32, attempts: u64) {
         if self.handovers().attempts != attempts {
