@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Parses a time with its unit, such as `500ms`; 0 needs no unit.
 ///
 /// # Errors
-/// What was expected.
+/// The expected form.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);

@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
-/// Where a peer is and what it calls itself, or what its certificate proves. Two sessions with the same are, as far as
-/// can be told, of the same agent. It is the same in another process: its fields are not hashed by keys of the process.
+/// A peer's address and the name that it gives itself, or the name that its certificate proves. Two sessions with the
+/// same kin are very likely of the same agent. Kin is the same in another process: its hashes use no keys of the
+/// process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Kin {
     source: u64,
@@ -11,11 +12,11 @@ pub(crate) struct Kin {
 }
 
 impl Kin {
-    /// Of a peer with this address, which says this name, and proves that one. `None` for a link-local address without a
-    /// proven name: such addresses are the same on many links.
+    /// The kin of a peer with this address, which says the name `said` and proves the name `proven`. `None` for a
+    /// link-local address without a proven name: such addresses are the same on many links.
     pub(crate) fn of(address: Option<IpAddr>, said: &str, proven: Option<&str>) -> Option<Self> {
         if let Some(proven) = proven {
-            // No address begins with so many ones.
+            // No address begins with 64 ones.
             return Some(Self { source: u64::MAX, name: fnv(proven) });
         }
         let source = match address?.to_canonical() {
@@ -27,23 +28,23 @@ impl Kin {
         Some(Self { source, name: fnv(said) })
     }
 
-    /// Whether both are of one source, whatever they call themselves. Peers with proven names share none.
+    /// Whether both have one source, whatever their names are. Peers with proven names share none.
     pub(crate) fn shares_source(self, other: Self) -> bool {
         self.source == other.source && self.source != u64::MAX
     }
 
-    /// As the portable form has it.
+    /// The numbers for the portable form.
     pub(crate) fn to_numbers(self) -> [u64; 2] {
         [self.source, self.name]
     }
 
-    /// What [`Kin::to_numbers`] gave.
+    /// The kin of [`Kin::to_numbers`].
     pub(crate) fn from_numbers([source, name]: [u64; 2]) -> Self {
         Self { source, name }
     }
 }
 
-/// FNV-1a. Who finds two names with the same number has two agents of one source taken for one, both its own.
+/// FNV-1a. A source that finds two names with the same number only has two of its own agents taken for one.
 fn fnv(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)

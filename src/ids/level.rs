@@ -1,7 +1,7 @@
 //! How near something is to its limit.
 
-/// How near something is to its limit. Told of when it rises; it falls only when there is some room again, so that a
-/// number that stands at a limit is not told of again and again.
+/// How near a number is to its limit. Each rise is reported. The level falls only when there is some room again, so
+/// that a number that stands at a limit is not reported again and again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(crate) enum Level {
     /// Below 80 %.
@@ -9,12 +9,12 @@ pub(crate) enum Level {
     Fine,
     /// From 80 % on.
     Near,
-    /// More than allowed, or something has been refused.
+    /// More than allowed, or an addition has been refused.
     Reached,
 }
 
 impl Level {
-    /// The level at so many of at most `most`; `hit` says that one more was refused. `Some` when it has risen.
+    /// The level at `used` of at most `most`; `hit` says that one more was refused. `Some` when it has risen.
     #[inline]
     pub(crate) fn look(&mut self, used: u64, most: u64, hit: bool) -> Option<Self> {
         let now = if hit || used > most {

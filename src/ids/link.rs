@@ -4,23 +4,23 @@
 
 use super::PeerId;
 
-/// Announces what reflectors have that a proxy has sessions with.
+/// The peer that announces the routes of the reflectors with which a proxy has sessions.
 pub(crate) const UPSTREAM: PeerId = PeerId(FIRST - 2);
 
-/// The first of them.
+/// The number of the first peer that announces a site's routes.
 const FIRST: u64 = 1 << 52;
-/// The first that answers a snapshot request.
+/// The number of the first peer that answers a snapshot request.
 const ANSWERS: u64 = FIRST + (1 << 20);
 
-/// Subscribes to what other sites, or the reflectors of a proxy, are to be told.
+/// The peer that subscribes to what other sites, or the reflectors of a proxy, are to be told.
 pub(crate) const EXPORTER: PeerId = PeerId(FIRST - 1);
 
-/// A site that is known here, by a number that it keeps while this process lives.
+/// A known site, by a number that it keeps while this process lives.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct SiteId(pub(crate) u16);
 
 impl SiteId {
-    /// As an index into something for each site.
+    /// The index in an array with one element per site.
     pub(crate) fn index(self) -> usize {
         usize::from(self.0)
     }
@@ -31,7 +31,7 @@ impl SiteId {
         PeerId(FIRST + 2 * u64::from(self.0) + which as u64)
     }
 
-    /// The site whose routes a peer announces, if it is one of these.
+    /// The site whose routes a peer announces, if the peer is an importer.
     pub(crate) fn of_importer(peer: PeerId) -> Option<Self> {
         let number = peer.0.checked_sub(FIRST)?;
         (peer.0 < ANSWERS).then(|| u16::try_from(number / 2).ok().map(Self))?

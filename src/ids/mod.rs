@@ -37,7 +37,7 @@ impl ShardId {
         Self(u16::try_from(index).unwrap_or(u16::MAX))
     }
 
-    /// The first so many shards.
+    /// The first `count` shards.
     pub(crate) fn first(count: usize) -> impl Iterator<Item = Self> + use<> {
         (0..count).map(Self::at)
     }
