@@ -33,11 +33,11 @@ pub(crate) mod form {
 /// The version that this program writes. It reads every minor version of the same major one.
 pub(crate) const VERSION: (u32, u32) = (1, 4);
 
-/// Entries of a repeated field that one piece has at most. The longest has some 150 bytes, so a piece is
+/// The largest number of entries of a repeated field in one piece. The longest entry has some 150 bytes, so a piece is
 /// far shorter than [`PIECE_MAX`].
 pub(crate) const ENTRIES: usize = 4096;
 
-/// Bytes of messages that one piece has at most.
+/// The largest number of bytes of messages in one piece.
 pub(crate) const BYTES: usize = 256 * 1024;
 
 /// Why a snapshot can't be read.
@@ -46,13 +46,13 @@ pub(crate) enum Defect {
     /// Its version is not one that this program reads.
     #[error("the snapshot has version {0}.{1}, and this program reads version {major}.x", major = VERSION.0)]
     Version(u32, u32),
-    /// A piece is longer than any may be.
+    /// A piece is longer than allowed.
     #[error("a piece of {0} bytes is too long")]
     TooLong(u64),
     /// A piece is no protobuf of this schema.
     #[error("a piece can't be decoded: {0}")]
     Undecodable(String),
-    /// A piece stands where none of its kind may.
+    /// A piece of this kind may not stand here.
     #[error("{0} where none may be")]
     Misplaced(&'static str),
     /// A field has a value that it can't have.
@@ -84,7 +84,7 @@ pub(crate) fn in_pieces<T: prost::Message>(
     }
 }
 
-/// An address as the schema has it: 4 or 16 bytes.
+/// An address in the form of the schema: 4 or 16 bytes.
 pub(crate) fn address_bytes(address: IpAddr) -> Bytes {
     match address {
         IpAddr::V4(address) => Bytes::copy_from_slice(&address.octets()),
@@ -98,7 +98,7 @@ pub(crate) fn address(bytes: &[u8]) -> Option<IpAddr> {
     v4().or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
 }
 
-/// A number as the schema has it.
+/// A number in the form of the schema.
 pub(crate) fn number(value: usize) -> u64 {
     value as u64
 }
@@ -106,15 +106,15 @@ pub(crate) fn number(value: usize) -> u64 {
 /// A number of the schema as an index or a length.
 ///
 /// # Errors
-/// [`Defect::Value`] where this machine has no such lengths.
+/// [`Defect::Value`] if this machine has no such lengths.
 pub(crate) fn length(value: u64, field: &'static str) -> Result<usize, Defect> {
     usize::try_from(value).map_err(|_| Defect::Value(field))
 }
 
-/// A field that must be there.
+/// A field that must be present.
 ///
 /// # Errors
-/// [`Defect::Value`] when it is not.
+/// [`Defect::Value`] if it is missing.
 pub(crate) fn required<T>(value: Option<T>, field: &'static str) -> Result<T, Defect> {
     value.ok_or(Defect::Value(field))
 }

@@ -5,11 +5,11 @@ use prost::Message as _;
 use super::Defect;
 use super::form::{Piece, piece::Kind};
 
-/// Bytes of the longest piece that is read. What is written is shorter by far: see
+/// The length of the longest piece that is read. Written pieces are far shorter: see
 /// [`ENTRIES`](super::ENTRIES) and [`BYTES`](super::BYTES).
 pub(crate) const PIECE_MAX: u64 = 4 << 20;
 
-/// Bytes of the longest length.
+/// The bytes of the longest length.
 const LENGTH_MAX: usize = 10;
 
 /// Appends a piece.
@@ -19,25 +19,25 @@ pub(crate) fn write(kind: Kind, out: &mut Vec<u8>) {
     piece.encode_length_delimited(out).unwrap_or_else(|_| unreachable!("a vector grows"));
 }
 
-/// Takes a stream apart that comes in reads which end anywhere.
+/// Takes a stream of pieces apart; its reads may end anywhere.
 ///
-/// State: what has come of a piece of which the rest is missing, which is less than [`PIECE_MAX`] and
+/// State: the bytes of an incomplete piece, which are fewer than [`PIECE_MAX`] and
 /// one read.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces {
     bytes: Vec<u8>,
-    /// So many of them have been taken.
+    /// The number of these bytes that have been taken.
     taken: usize,
 }
 
 impl Pieces {
-    /// The next bytes of the stream. Take what they complete by [`Pieces::next`] before there are more.
+    /// Adds the next bytes of the stream. Take the completed pieces by [`Pieces::next`] before adding more.
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
         self.bytes.drain(..std::mem::take(&mut self.taken));
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The next piece; `None` when more bytes are needed. Passes over kinds that this program does not know:
+    /// The next piece; `None` when more bytes are needed. Skips kinds that this program does not know:
     /// a later minor version may have more.
     ///
     /// # Errors
