@@ -22,20 +22,20 @@ use rustix::process::{Signal, pidfd_send_signal};
 use super::message::form;
 use crate::io::PeerProcess;
 
-/// The kernel takes no more of them at once (SCM_MAX_FD).
+/// The largest number of descriptors that the kernel takes at once (SCM_MAX_FD).
 pub(super) const DESCRIPTORS_MAX: usize = 253;
-/// Bytes of a message at most; what is written is far shorter.
+/// The largest length of a message that is read; written messages are far shorter.
 const MESSAGE_MAX: usize = 8 << 20;
-/// Bytes read at once.
+/// The number of bytes read at once.
 const READ: usize = 256 << 10;
-/// While the kernel has too many descriptors under way.
+/// The pause while the kernel has too many descriptors under way.
 const AGAIN: Duration = Duration::from_millis(1);
-/// A process whose end has closed is given so long to be seen dead: descriptors are closed before that.
+/// How long a process may take to die after its end has closed: a dying process closes its descriptors first.
 const DIES: Duration = Duration::from_secs(5);
 
 /// A message that may carry descriptors.
 pub(super) trait Carried: Message + Default {
-    /// How many belong to it.
+    /// The number of descriptors that belong to it.
     fn descriptors(&self) -> usize;
 }
 
@@ -51,19 +51,19 @@ impl Carried for form::ToPredecessor {
     }
 }
 
-/// What came, or why nothing does.
+/// A message, or the reason why none comes.
 #[derive(Debug)]
 pub(super) enum Received<T> {
     Message(T, Vec<OwnedFd>),
     /// The other process is dead. Everything that it had written has been read.
     Died,
-    /// It has closed its end, or says what is no message, and is not seen dead.
+    /// The other process has closed its end, or sent bytes that are no message, and is not known to be dead.
     Left,
     /// Nothing came in time.
     Late,
 }
 
-/// One end.
+/// One end of a connection between two processes.
 #[derive(Debug)]
 pub(super) struct Channel {
     socket: UnixStream,
@@ -74,36 +74,36 @@ pub(super) struct Channel {
 }
 
 impl Channel {
-    /// Of a socket that is connected.
+    /// The end at a connected socket.
     ///
     /// # Errors
-    /// When the system does not say who is at the other end.
+    /// If the system does not say which process is at the other end.
     pub(super) fn new(socket: UnixStream) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let peer = PeerProcess::of(&socket)?;
         Ok(Self { socket, peer, bytes: Vec::new(), taken: 0, descriptors: VecDeque::new() })
     }
 
-    /// The number of the other process; 0 where it has none here.
+    /// The id of the other process; 0 if it has none in this namespace.
     pub(super) fn process(&self) -> u32 {
         self.peer.number.unwrap_or_default()
     }
 
-    /// The other process has said which it is: whoever listens on an inherited socket is not whom the kernel
-    /// names.
+    /// Sets the other process as it names itself: if it listens on an inherited socket, the kernel names an earlier
+    /// process.
     pub(super) fn is_with(&mut self, process: u32, handle: OwnedFd) {
         (self.peer.number, self.peer.handle) = (Some(process), Some(handle));
     }
 
-    /// The user that it runs as.
+    /// The user as which the other process runs.
     pub(super) fn user(&self) -> u32 {
         self.peer.user
     }
 
-    /// Sends a message. `patience` is for each part that the socket takes.
+    /// Sends a message. `patience` is the time for each part that the socket takes.
     ///
     /// # Errors
-    /// [`ErrorKind::TimedOut`], [`ErrorKind::BrokenPipe`], and what else the system says.
+    /// [`ErrorKind::TimedOut`], [`ErrorKind::BrokenPipe`], and other errors of the system.
     pub(super) fn send(
         &self,
         message: &impl Message,
@@ -141,7 +141,7 @@ impl Channel {
         sendmsg(&self.socket, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL)
     }
 
-    /// Waits for the next message until a moment.
+    /// Waits for the next message until `deadline`.
     pub(super) fn receive<T: Carried>(&mut self, deadline: Instant) -> Received<T> {
         loop {
             match self.next_message() {
@@ -158,7 +158,7 @@ impl Channel {
                         return Received::Late;
                     }
                 }
-                // The other side has died with something unread.
+                // The other process has died with unread bytes.
                 Err(_) => return self.after_end(),
             }
         }
@@ -200,7 +200,7 @@ impl Channel {
         read
     }
 
-    /// The other end is closed: whether that process is dead.
+    /// The other end is closed: finds out whether that process is dead.
     fn after_end<T>(&self) -> Received<T> {
         match &self.peer.handle {
             Some(_) if self.is_dead_by(Instant::now() + DIES) => Received::Died,
@@ -210,7 +210,7 @@ impl Channel {
         }
     }
 
-    /// Whether the other process is dead, or dies until then.
+    /// Whether the other process is dead, or dies before `deadline`.
     fn is_dead_by(&self, deadline: Instant) -> bool {
         self.peer
             .handle
@@ -218,7 +218,7 @@ impl Channel {
             .is_some_and(|peer| wait(peer.as_fd(), PollFlags::IN, deadline).is_ok())
     }
 
-    /// Kills the other process and waits until it is dead. `false` where that cannot be done.
+    /// Kills the other process and waits until it is dead. `false` if that cannot be done.
     pub(super) fn kill(&self) -> bool {
         let Some(peer) = &self.peer.handle else { return false };
         match pidfd_send_signal(peer, Signal::KILL) {
@@ -232,12 +232,12 @@ impl Channel {
     }
 }
 
-/// Waits until there is something to read, at most for so long.
+/// Waits until there is something to read, for at most `most`.
 pub(super) fn await_input(descriptor: BorrowedFd<'_>, most: Duration) {
     wait(descriptor, PollFlags::IN, Instant::now() + most).ok();
 }
 
-/// Waits for something of a descriptor; [`ErrorKind::TimedOut`] when the moment has come.
+/// Waits for an event of a descriptor; [`ErrorKind::TimedOut`] at the deadline.
 fn wait(descriptor: BorrowedFd<'_>, what: PollFlags, deadline: Instant) -> io::Result<()> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());

@@ -21,29 +21,29 @@ use crate::threads::{Estate, HandoverReport, HandoverSteps, Outcome};
 /// How long a successor may take for its request, and to prepare.
 const ASKS: Duration = Duration::from_secs(5);
 const PREPARES: Duration = Duration::from_secs(60);
-/// How long it may take nothing of what is written.
+/// How long the successor may take no written bytes.
 const TAKES: Duration = Duration::from_secs(2);
-/// How long it may take to check what it has read, and to say that it serves.
+/// How long the successor may take to check what it has read, and to say that it serves.
 const CHECKS: Duration = Duration::from_secs(3);
-/// A snapshot that is not written by then is called off. Peers close a session that is silent for 2.5 of its
-/// intervals, of which one may have passed already: 7.5 s are left by default, also for [`CHECKS`].
+/// A handover whose snapshot is not written after this time is called off. Peers close a session that is silent for 2.5
+/// of its intervals, of which one may have passed already: 7.5 s are left by default, also for [`CHECKS`].
 const SILENCE_MAX: Duration = Duration::from_secs(4);
-/// Between two looks at whether the process is asked to end.
+/// The time between two looks at whether the process is asked to end.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What a conversation needs of the process that it is in.
+/// The parts of its process that a conversation needs.
 #[derive(Clone, Copy)]
 pub(super) struct Host<'a> {
     pub(super) inspector: &'a Inspector,
     /// Listening sockets to pass on.
     pub(super) listening: &'a [Listening],
-    /// The one over which successors ask.
+    /// The socket over which successors ask.
     pub(super) listener: &'a Listener,
     /// Whether the process is asked to end.
     pub(super) is_stopping: &'a dyn Fn() -> bool,
 }
 
-/// One successor's attempt.
+/// The conversation with one successor about its attempt.
 pub(super) struct Conversation<'a> {
     host: Host<'a>,
     channel: Channel,
@@ -91,7 +91,7 @@ impl<'a> Conversation<'a> {
         is_handed_over
     }
 
-    /// What the successor says, or that it says nothing.
+    /// The next event: the successor's message, or that none comes.
     fn next(&mut self) -> Option<PredecessorEvent> {
         let patience = match self.machine.stage() {
             PredecessorStage::Asked => ASKS,
@@ -120,7 +120,7 @@ impl<'a> Conversation<'a> {
                 Received::Late if (self.host.is_stopping)() => {
                     let event =
                         self.because("this process was told to stop", PredecessorEvent::Stopped);
-                    // When it changes nothing, the successor's word is still to come.
+                    // If it changes nothing, the successor's message is still to come.
                     let action = self.machine.on(event);
                     if action.is_some() {
                         return action.and_then(|action| self.act(action));
@@ -199,7 +199,7 @@ impl<'a> Conversation<'a> {
                     self.send(ToSuccessor::CalledOff(form::CalledOff { reason }), Duration::ZERO);
                 Some(match said {
                     Ok(()) => PredecessorEvent::Told,
-                    // Who has closed its end takes nothing over.
+                    // A successor that has closed its end takes nothing over.
                     Err(error) if error.kind() == ErrorKind::BrokenPipe => PredecessorEvent::Told,
                     Err(_) => PredecessorEvent::NotTold,
                 })
@@ -237,7 +237,7 @@ impl<'a> Conversation<'a> {
         sent.err().map(|error| self.failed(&error))
     }
 
-    /// Sends a message; an event only if that fails.
+    /// Sends a message. Returns an event only if that fails.
     fn say(&mut self, kind: ToSuccessor, patience: Duration) -> Option<PredecessorEvent> {
         self.send(kind, patience).err().map(|error| self.failed(&error))
     }
@@ -297,7 +297,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Tells operators what became of it.
+    /// Reports the outcome to operators.
     fn end(mut self, is_handed_over: bool) {
         let inspector = self.host.inspector;
         self.steps.silence = self.silent_since.map_or(Duration::ZERO, |since| since.elapsed());

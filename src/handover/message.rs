@@ -16,13 +16,13 @@ pub(super) use form::to_successor::Kind as ToSuccessor;
 /// The version of the schema that this program speaks.
 pub(super) const VERSION: (u32, u32) = (1, 0);
 
-/// The other process speaks, or writes, what this one does not understand.
+/// The other process uses a version that this program does not understand.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub(super) enum Unknown {
-    /// Of the schema of `handover.proto`.
+    /// A version of the schema `handover.proto`.
     #[error("{0} speaks version {1} of the handover protocol, and this program speaks version {own}", own = VERSION.0)]
     Protocol(String, u32),
-    /// Of the schema of `portable.proto`.
+    /// A version of the schema `portable.proto`.
     #[error("{0} reads snapshots of version {1}, and this program writes version {own}", own = portable::VERSION.0)]
     Snapshot(String, u32),
     /// The message lacks its version.
@@ -36,10 +36,10 @@ pub(super) fn own_version() -> form::Version {
     form::Version { major: VERSION.0, minor: VERSION.1, writer }
 }
 
-/// What the other process calls itself, if its version is understood.
+/// The name and version of the other process's program, if this program understands its version.
 pub(super) fn check(version: Option<&form::Version>) -> Result<String, Unknown> {
     let form::Version { major, writer, .. } = version.ok_or(Unknown::Unnamed)?;
-    // It comes from a process of the same user, and goes into the log.
+    // The name comes from a process of the same user, and goes into the log.
     let writer: String = writer.chars().filter(|it| !it.is_control()).take(64).collect();
     if *major == VERSION.0 { Ok(writer) } else { Err(Unknown::Protocol(writer, *major)) }
 }

@@ -18,7 +18,7 @@ use crate::estate::Listening;
 use crate::inspector::Inspector;
 use crate::reflector::Reflector;
 
-/// Between two looks at whether the process is asked to end.
+/// The time between two looks at whether the process is asked to end.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Why a handover cannot be offered.
@@ -98,7 +98,7 @@ impl Drop for Offer {
     }
 }
 
-/// What the thread works with.
+/// The state of the thread that offers handovers.
 struct Offering {
     inspector: Inspector,
     listening: Vec<Listening>,
@@ -106,7 +106,7 @@ struct Offering {
 }
 
 impl Offering {
-    /// Until it is stopped, or the process that has taken over.
+    /// Runs until it is stopped. Returns the process that has taken over, if one has.
     fn run(&self, listener: &Listener) -> Option<u32> {
         while !self.is_stopping() {
             match listener.socket().accept() {

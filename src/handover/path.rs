@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::admin::ControlSocket;
 use crate::control::{Audience, ControlError};
 
-/// What the path of the control socket is followed by.
+/// The suffix to the path of the control socket.
 const SUFFIX: &str = ".handover";
 
 /// The path of the socket over which reflectors with this control socket hand over.
@@ -37,7 +37,7 @@ impl Listener {
         Self::of(ControlSocket::open(&path)?, path)
     }
 
-    /// Goes on with that of another process.
+    /// Goes on with the listening socket of another process.
     pub(super) fn inherit(control: &Path, socket: OwnedFd) -> Result<Self, ControlError> {
         let path = socket_path(control);
         Self::of(ControlSocket::inherit(&path, &Audience::Owner, socket)?, path)
@@ -61,16 +61,16 @@ impl Listener {
         &self.path
     }
 
-    /// Another process goes on with it.
+    /// Leaves the socket to another process.
     pub(super) fn leave(self) {
         self.file.leave();
     }
 }
 
-/// Connects to the process that serves. `None` when there is none.
+/// Connects to the serving process. `None` when there is none.
 ///
 /// # Errors
-/// When there is one that can't be asked.
+/// If there is a serving process that can't be asked.
 pub(super) fn connect(control: &Path) -> io::Result<Option<UnixStream>> {
     match UnixStream::connect(socket_path(control)) {
         Ok(socket) => Ok(Some(socket)),

@@ -22,7 +22,7 @@ use crate::reflector::{Prepared, Reflector};
 use crate::shard::Restorer;
 use crate::threads::{HandoverReport, HandoverSteps, Ledger, Outcome};
 
-/// How long the predecessor may say nothing while the successor waits for something.
+/// How long the predecessor may send nothing while the successor waits.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a message may take to be sent.
 const SENDS: Duration = Duration::from_secs(5);
@@ -99,7 +99,7 @@ pub fn start(config: &ReflectorConfig, takes_over: bool) -> Result<Started, Take
     Ok(Started { reflector, listener })
 }
 
-/// One attempt.
+/// One attempt to take over.
 struct Taking<'a> {
     config: &'a ReflectorConfig,
     control: &'a Path,
@@ -107,7 +107,7 @@ struct Taking<'a> {
     machine: Successor,
     other: String,
     prepared: Option<Prepared<OperatorEndpoints>>,
-    /// The predecessor's Welcome, its descriptors, and when it came.
+    /// The predecessor's Welcome, its descriptors, and the moment when it came.
     welcome: Option<(form::Welcome, Vec<OwnedFd>, Instant)>,
     /// The socket over which the next process will ask.
     socket: Option<OwnedFd>,
@@ -120,7 +120,7 @@ struct Taking<'a> {
     silent_since: Option<Instant>,
     steps: HandoverSteps,
     bytes: u64,
-    /// What it comes to, as far as that is known.
+    /// The outcome, as far as it is known.
     outcome: Option<Result<Started, TakeoverError>>,
 }
 
@@ -165,7 +165,7 @@ impl<'a> Taking<'a> {
         self.outcome.unwrap_or_else(lost)
     }
 
-    /// It fails for this reason, unless it can serve yet.
+    /// The attempt fails for this reason, unless it can serve after all.
     fn fail(&mut self, error: impl Into<TakeoverError>) {
         self.outcome = Some(Err(error.into()));
     }
@@ -280,7 +280,7 @@ impl<'a> Taking<'a> {
             }),
             SuccessorAction::SayPrepared => {
                 self.steps.prepare = self.began.elapsed();
-                // That it can't be said shows when the answer is read.
+                // If it can't be sent, reading the answer shows that.
                 self.say(ToPredecessor::Prepared(form::Prepared {})).ok();
                 None
             }
@@ -315,7 +315,7 @@ impl<'a> Taking<'a> {
                 Err(socket) => self.socket = Some(socket),
             }
         }
-        // Moments go on: this clock has begun when the other one did.
+        // Moments go on: the clock begins at the same time as the predecessor's clock.
         let began = heard.checked_sub(Duration::from_micros(welcome.now)).unwrap_or(heard);
         let prepared = Prepared::new(self.config, Inherited::new(listening), began)?;
         self.restorer = Some(prepared.restorer());
@@ -376,7 +376,7 @@ impl<'a> Taking<'a> {
     }
 }
 
-/// Without the socket a reflector serves, and hands over to nobody.
+/// Without the socket a reflector serves, but cannot hand over.
 fn kept(listener: Result<Listener, ControlError>) -> Option<Listener> {
     let warn =
         |error: &ControlError| warn!(%error, "the next process will not be able to take over");

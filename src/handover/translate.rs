@@ -29,7 +29,7 @@ pub(super) fn listener(listening: &Listening) -> form::Listener {
     form::Listener { r#use: is_for.into(), configured: listening.configured.clone() }
 }
 
-/// A listening socket of the reflector. An error has the socket over which successors ask, which is not one.
+/// A listening socket of the reflector. An error returns the socket over which successors ask, which is no such socket.
 pub(super) fn listening(listener: form::Listener, socket: OwnedFd) -> Result<Listening, OwnedFd> {
     let is_for = match listener.r#use() {
         form::listener::Use::Sessions => Use::Sessions,
@@ -69,7 +69,7 @@ pub(super) fn arrival(socket: &form::Socket, descriptor: OwnedFd) -> Option<Arri
     })
 }
 
-/// What is neither a table nor a connection.
+/// The state that belongs to no table and no connection.
 pub(super) fn state(ledger: &Ledger) -> form::State {
     let counters = |saved: &Saved| {
         let numbers = |(name, numbers): (&String, &Vec<u64>)| {
@@ -93,7 +93,7 @@ pub(super) fn state(ledger: &Ledger) -> form::State {
     }
 }
 
-/// The same, as it has come.
+/// The ledger in a received state.
 pub(super) fn ledger(state: form::State) -> Ledger {
     let saved = |counters: form::Counters| {
         counters.counters.into_iter().map(|(name, it)| (name, it.numbers)).collect()
@@ -107,7 +107,7 @@ pub(super) fn ledger(state: form::State) -> Ledger {
         since: state.sessions_since,
         generation: state.generation,
         frozen: Moment(state.frozen),
-        // A block that is not understood is left out.
+        // A block that this program does not understand is left out.
         blocks: Blocks::go_on_from(
             state.blocks.into_iter().filter_map(blocked).collect(),
             state.latest_block,
@@ -140,7 +140,7 @@ fn closed(session: &ClosedSession) -> form::ClosedSession {
     }
 }
 
-/// The same, as it has come. `None` when the other end is no address.
+/// A received ended session. `None` when its other end is no address.
 fn closed_session(session: form::ClosedSession) -> Option<ClosedSession> {
     Some(ClosedSession {
         peer: PeerId(session.peer),
@@ -176,7 +176,7 @@ fn block(block: &Block) -> form::Block {
     form::Block { id, since, until, uid, vni: vni.map(|vni| vni.0), what: Some(what) }
 }
 
-/// The same, as it has come. `None` when it is not understood.
+/// A received block. `None` when this program does not understand it.
 fn blocked(block: form::Block) -> Option<Block> {
     let form::Block { id, since, until, uid, vni, what } = block;
     let vni = vni.map(Vni);
@@ -199,7 +199,7 @@ fn recorded(event: &Recorded) -> form::Recorded {
     }
 }
 
-/// The same, as it has come.
+/// A received event of the flight recorder.
 fn event(event: form::Recorded) -> Recorded {
     let form::Recorded { at, kind, peer, node, text } = event;
     Recorded::new(at, kind, (peer > 0).then_some(PeerId(peer)), &node, &text)

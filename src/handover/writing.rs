@@ -10,7 +10,7 @@ use super::translate;
 use crate::portable;
 use crate::threads::Estate;
 
-/// Bytes of the snapshot in one message, and a piece more.
+/// The bytes of the snapshot in one message; the last piece may exceed it.
 const PART: usize = 128 << 10;
 
 /// Sends a message with descriptors.
@@ -25,8 +25,8 @@ pub(super) fn send(
     channel.send(&message, descriptors, patience)
 }
 
-/// Sends everything that a reflector has, until a moment: sockets, what is neither a table nor a connection, the
-/// snapshot. Returns the bytes of that, and how many routes are in it.
+/// Sends everything that a reflector has, until `deadline`: sockets, the state that belongs to no table and no
+/// connection, and the snapshot. Returns the number of the snapshot's bytes and routes.
 pub(super) fn send_all(
     channel: &Channel,
     estate: &Estate,

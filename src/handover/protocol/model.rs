@@ -9,9 +9,9 @@ use std::collections::VecDeque;
 use super::{Predecessor, Successor, predecessor, successor};
 use crate::simulation::Rng;
 
-/// Messages that the socket holds in each direction at most.
+/// The largest number of messages that the socket holds in each direction.
 const ROOM: usize = 3;
-/// Messages of a snapshot, the last of which is Whole.
+/// The number of messages of a snapshot; the last of them is Whole.
 const PIECES: usize = 5;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,18 +28,18 @@ enum Message {
     Refused,
 }
 
-/// Rules that can be left out.
+/// Rules that a test can leave out.
 #[derive(Clone, Copy, Debug)]
 struct Rules {
-    /// The predecessor kills a successor that it could not tell that it is called off.
+    /// The predecessor kills a successor that it could not tell about the end of the handover.
     kills_the_untold: bool,
-    /// The successor says Taken before it serves, not at some time later.
+    /// The successor sends Taken before it serves, not at some later time.
     says_taken_first: bool,
-    /// The successor serves after its predecessor's death only if Ready could be said.
+    /// The successor serves after its predecessor's death only if it could send Ready.
     must_say_ready: bool,
-    /// Only death counts, not that the predecessor's end is closed.
+    /// The predecessor's death counts, not that its end is closed.
     needs_death: bool,
-    /// The successor reads what is left before it believes in the predecessor's death.
+    /// The successor reads all messages that are left before it believes in the predecessor's death.
     reads_all_first: bool,
     /// The predecessor tells the successor before it serves again.
     tells_first: bool,
@@ -59,7 +59,7 @@ const ALL: Rules = Rules {
 struct Process {
     is_dead: bool,
     hangs: bool,
-    /// It has closed its end of the socket.
+    /// Whether it has closed its end of the socket.
     has_closed: bool,
     inbox: VecDeque<Message>,
 }
@@ -82,21 +82,21 @@ impl Process {
 struct World {
     rng: Rng,
     rules: Rules,
-    /// Nothing bad happens any more.
+    /// Whether all faults are over.
     is_calm: bool,
     old: Process,
     new: Process,
     predecessor: Predecessor,
     successor: Successor,
-    /// What the predecessor's driver is at.
+    /// The work in progress of the predecessor's driver.
     freezes: bool,
     pieces_left: usize,
-    /// Whether each has ever served after the freeze.
+    /// Whether each process has ever served after the freeze.
     took_back: bool,
     served: bool,
-    /// The successor's Taken is yet to be said.
+    /// Whether the successor still has to send Taken.
     owes_taken: bool,
-    /// Whether Ready could be said, by the driver's own look.
+    /// Whether Ready could be sent, as the driver itself saw.
     could_say_ready: bool,
     was_holding_when_old_died: bool,
     log: Vec<String>,
@@ -258,7 +258,7 @@ impl World {
             }
             Some(PredecessorAction::Kill) => {
                 self.kill_new();
-                // What it had said is read before its death counts.
+                // All its messages are read before its death counts.
                 while let Some(message) = self.old.inbox.pop_front() {
                     if message == Message::Taken {
                         self.tell_old(PredecessorEvent::Taken);
@@ -354,7 +354,7 @@ impl World {
         for _ in 0..200 {
             self.step()?;
         }
-        // One that waits for ever finds the other too slow.
+        // A predecessor that still waits finds the successor too slow.
         self.tell_old(predecessor::PredecessorEvent::Late);
         for _ in 0..200 {
             self.step()?;
@@ -388,7 +388,7 @@ fn run(seed: u64, rules: Rules) -> Result<(), String> {
     world.settle()
 }
 
-/// The first of so many seeds that breaks something.
+/// The first of these seeds that breaks a rule, with the error.
 fn first_failure(rules: Rules, seeds: u64) -> Option<(u64, String)> {
     (1..=seeds).find_map(|seed| run(seed, rules).err().map(|error| (seed, error)))
 }

@@ -1,6 +1,6 @@
 //! The side of the protocol that hands over.
 
-/// How far it is.
+/// The stage of the predecessor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::handover) enum PredecessorStage {
     /// A process has connected.
@@ -9,7 +9,7 @@ pub(in crate::handover) enum PredecessorStage {
     Preparing,
     /// Connections and tables leave their shards.
     Freezing,
-    /// What has left is written to the successor.
+    /// The tables and connections that have left are written to the successor.
     Sending,
     /// All is written, and the successor checks it.
     Checking,
@@ -23,16 +23,16 @@ pub(in crate::handover) enum PredecessorStage {
     HandedOver,
 }
 
-/// What has happened.
+/// An event for the predecessor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::handover) enum PredecessorEvent {
-    /// The successor's Request, of a version that is understood.
+    /// The successor's Request, of a supported version.
     Requested,
     /// The successor's Prepared.
     Prepared,
-    /// Everything has left the shards.
+    /// All connections and tables have left the shards.
     Frozen,
-    /// Something could not leave its shard in time.
+    /// Some connection or table could not leave its shard in time.
     NotFrozen,
     /// All has been written.
     Sent,
@@ -40,7 +40,7 @@ pub(in crate::handover) enum PredecessorEvent {
     Ready,
     /// The successor's Taken.
     Taken,
-    /// The successor refuses, or says what it may not say now.
+    /// The successor refuses, or sends a message that it may not send now.
     Refused,
     /// The successor is dead, and everything that it had written has been read.
     Died,
@@ -52,16 +52,16 @@ pub(in crate::handover) enum PredecessorEvent {
     Stopped,
     /// CalledOff has been written; the successor will read it before it can serve.
     Told,
-    /// CalledOff found no room.
+    /// There was no room to write CalledOff.
     NotTold,
 }
 
-/// What to do.
+/// An action of the predecessor's driver.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::handover) enum PredecessorAction {
     /// Send Welcome.
     Welcome,
-    /// Let everything leave the shards.
+    /// Let all connections and tables leave the shards.
     Freeze,
     /// Send the snapshot.
     Send,
@@ -71,7 +71,7 @@ pub(in crate::handover) enum PredecessorAction {
     CallOff,
     /// Kill the successor, and report [`PredecessorEvent::Died`] when it is dead.
     Kill,
-    /// Put everything back into the shards.
+    /// Put all connections and tables back into the shards.
     TakeBack,
 }
 
@@ -79,17 +79,17 @@ pub(in crate::handover) enum PredecessorAction {
 #[derive(Debug)]
 pub(in crate::handover) struct Predecessor {
     stage: PredecessorStage,
-    /// Whether anything has left its shard, or is about to.
+    /// Whether any connection or table has left its shard, or is about to.
     is_frozen: bool,
 }
 
 impl Predecessor {
-    /// A process has connected.
+    /// The state after a process has connected.
     pub(in crate::handover) fn new() -> Self {
         Self { stage: PredecessorStage::Asked, is_frozen: false }
     }
 
-    /// How far it is.
+    /// The present stage.
     pub(in crate::handover) fn stage(&self) -> PredecessorStage {
         self.stage
     }
@@ -100,7 +100,7 @@ impl Predecessor {
         !self.is_frozen
     }
 
-    /// What to do about an event, if anything.
+    /// The action for an event, if there is one.
     pub(in crate::handover) fn on(&mut self, event: PredecessorEvent) -> Option<PredecessorAction> {
         use PredecessorStage::{
             Asked, CalledOff, Checking, Committed, Ending, Freezing, HandedOver, Preparing, Sending,
@@ -116,9 +116,9 @@ impl Predecessor {
             (Sending, PredecessorEvent::Sent) => return self.enter(Checking),
             (Checking, PredecessorEvent::Ready) => (Committed, PredecessorAction::Commit),
             (Committed | Ending, PredecessorEvent::Taken) => return self.enter(HandedOver),
-            // Whoever is dead and has not said Taken has touched nothing.
+            // A successor that is dead and has not said Taken has touched nothing.
             (Committed | Ending, PredecessorEvent::Died) => return self.take_back(),
-            // It may have the word that it may serve.
+            // The successor may have received Commit, and so may serve.
             (
                 Committed,
                 PredecessorEvent::Left | PredecessorEvent::Late | PredecessorEvent::Refused,
@@ -126,7 +126,7 @@ impl Predecessor {
             (Committed | Ending, _) => return None,
             (_, PredecessorEvent::Died | PredecessorEvent::Told) => return self.take_back(),
             (_, PredecessorEvent::NotTold) => (Ending, PredecessorAction::Kill),
-            // Anything else ends it.
+            // Any other event ends the handover.
             (stage, _) => (stage, PredecessorAction::CallOff),
         };
         self.stage = stage;

@@ -1,6 +1,6 @@
 //! The side of the protocol that takes over.
 
-/// How far it is.
+/// The stage of the successor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::handover) enum SuccessorStage {
     /// It has asked.
@@ -9,26 +9,26 @@ pub(in crate::handover) enum SuccessorStage {
     Preparing,
     /// It reads the snapshot.
     Reading,
-    /// It holds everything, and has said so.
+    /// It holds all data, and has said so.
     Holding,
     /// It serves.
     Serving,
-    /// It is to end.
+    /// It must end.
     Over,
 }
 
-/// What has happened.
+/// An event for the successor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::handover) enum SuccessorEvent {
-    /// The predecessor's Welcome, of a version that is understood.
+    /// The predecessor's Welcome, of a supported version.
     Welcomed,
-    /// It can serve.
+    /// This process can serve.
     Prepared,
-    /// It cannot serve, or the snapshot is of no use.
+    /// This process cannot serve, or the snapshot is unusable.
     Unfit,
     /// The snapshot is whole.
     Whole,
-    /// Ready could not be said.
+    /// Ready could not be sent.
     NotTold,
     /// The predecessor's Commit.
     Committed,
@@ -42,7 +42,7 @@ pub(in crate::handover) enum SuccessorEvent {
     Late,
 }
 
-/// What to do.
+/// An action of the successor's driver.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::handover) enum SuccessorAction {
     /// Check the configuration and start the shards.
@@ -66,12 +66,12 @@ pub(in crate::handover) struct Successor {
 }
 
 impl Successor {
-    /// It has sent Request.
+    /// The state after it has sent Request.
     pub(in crate::handover) fn new() -> Self {
         Self { stage: SuccessorStage::Asking }
     }
 
-    /// How far it is.
+    /// The present stage.
     pub(in crate::handover) fn stage(&self) -> SuccessorStage {
         self.stage
     }
@@ -82,7 +82,7 @@ impl Successor {
         self.stage == SuccessorStage::Serving
     }
 
-    /// What to do about an event, if anything.
+    /// The action for an event, if there is one.
     pub(in crate::handover) fn on(&mut self, event: SuccessorEvent) -> Option<SuccessorAction> {
         use SuccessorStage::{Asking, Holding, Over, Preparing, Reading, Serving};
         let (stage, action) = match (self.stage, event) {
@@ -93,7 +93,7 @@ impl Successor {
             (Holding, SuccessorEvent::Committed | SuccessorEvent::Died) => {
                 (Serving, SuccessorAction::Serve)
             }
-            // The predecessor's word or its death decides, however long that takes.
+            // The predecessor's message or its death decides, however long that takes.
             (Holding, SuccessorEvent::Late) => return None,
             (Preparing | Reading, SuccessorEvent::Unfit) => (Over, SuccessorAction::Refuse),
             _ => (Over, SuccessorAction::End),

@@ -4,7 +4,7 @@ use super::Folder;
 use super::peers::Pair;
 use super::processes::Process;
 
-/// A process that serves, with peers, and where it can be asked.
+/// A process that serves, with a pair of peers, and the folder in which it can be asked.
 fn serving(fault: Option<&str>) -> (Folder, Process, Pair) {
     let folder = Folder::new();
     let process = Process::start(&folder.control(), "auto", 2, fault);
@@ -24,7 +24,7 @@ fn sessions_pass_through_processes_with_other_shards_and_io() {
         pair.goes_on();
         assert_eq!(process.says(), "handed over");
         process.ends();
-        // New sessions are taken at the same address.
+        // New sessions are accepted at the same address.
         Pair::new(address);
         process = next;
     }
@@ -52,7 +52,7 @@ fn a_successor_that_hangs_at_any_step_changes_nothing() {
         successor.hangs();
         pair.goes_on();
         if action == "SayReady" {
-            // Too late: the other one serves.
+            // Too late: the other process serves.
             successor.resume();
             let said = successor.says();
             assert!(said.starts_with("failed the running reflector keeps its sessions"), "{said}");

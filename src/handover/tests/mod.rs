@@ -14,7 +14,7 @@ use rustix::process::{Signal, getpid, kill_process};
 
 use self::processes::{FAULT, Role, play};
 
-/// Ends or stops this process if it shall fail before this action.
+/// Ends or stops this process if the test wants it to fail before this action.
 pub(super) fn fault(action: &impl std::fmt::Debug) {
     let Ok(wanted) = std::env::var(FAULT) else { return };
     let Some((at, how)) = wanted.split_once(':') else { return };
@@ -26,7 +26,7 @@ pub(super) fn fault(action: &impl std::fmt::Debug) {
     }
 }
 
-/// Not a test of its own: what other tests start.
+/// Not a test of its own: other tests start it as a process.
 #[test]
 fn plays_a_process() {
     if let Some(role) = Role::of_environment() {

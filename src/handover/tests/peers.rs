@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::wire::{Action, Hello, Message, NextHop, Reassembly, Update, Vni};
 
 const VNI: Vni = Vni(7);
-/// So long peers wait for what they are owed.
+/// How long peers wait for expected updates.
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A session.
@@ -35,7 +35,7 @@ impl Session {
         self.stream.write_all(&bytes).unwrap();
     }
 
-    /// Updates that have come; `None` when the session is over.
+    /// Updates that have arrived; `None` when the session is over.
     fn read(&mut self) -> Option<Vec<Update>> {
         let mut buffer = [0; 4096];
         let read = self.stream.read(&mut buffer).ok().filter(|&read| read > 0)?;
@@ -50,7 +50,7 @@ impl Session {
     }
 }
 
-/// One that announces and one that subscribes.
+/// A peer that announces and a peer that subscribes.
 #[derive(Debug)]
 pub(super) struct Pair {
     publisher: Session,
@@ -80,12 +80,12 @@ impl Pair {
         self.publisher.say(&Message::Update(update));
     }
 
-    /// Announces without looking whether it arrives.
+    /// Announces a route without looking whether it arrives.
     pub(super) fn announces(&mut self) {
         (0..50).for_each(|_| self.announce());
     }
 
-    /// What is announced arrives, all of it once.
+    /// Checks that announced routes arrive, each of them once.
     pub(super) fn goes_on(&mut self) {
         self.announces();
         while self.seen.len() < usize::from(self.announced) {

@@ -13,19 +13,19 @@ use crate::config::ReflectorConfig;
 use crate::handover::{Offer, Started, start};
 use crate::io::IoChoice;
 
-/// Where it fails, and how.
+/// The action before which a process fails, and how.
 pub(super) const FAULT: &str = "HANDOVER_FAULT";
 const CONTROL: &str = "HANDOVER_CONTROL";
 const IO: &str = "HANDOVER_IO";
 const SHARDS: &str = "HANDOVER_SHARDS";
-/// Set, it shows the log of all processes on standard error.
+/// If set, the log of all processes goes to standard error.
 const LOG: &str = "HANDOVER_LOG";
 const TEST: &str = "handover::tests::plays_a_process";
-/// What lines begin with that are meant for the test.
+/// The prefix of lines for the test.
 const MARK: &str = "process: ";
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a process shall be.
+/// The settings of a process.
 #[derive(Debug)]
 pub(super) struct Role {
     control: PathBuf,
@@ -44,7 +44,7 @@ impl Role {
     }
 }
 
-/// Takes over if there is something, serves, and hands over when asked.
+/// Takes over if a process serves, serves, and hands over when asked.
 pub(super) fn play(role: &Role) {
     if std::env::var_os(LOG).is_some() {
         tracing_subscriber::fmt().with_writer(std::io::stderr).init();
@@ -100,12 +100,12 @@ impl Process {
         Self { child, said }
     }
 
-    /// The next thing that it says.
+    /// The next line that it writes for the test.
     pub(super) fn says(&self) -> String {
         self.said.recv_timeout(PATIENCE).expect("a process says what it does")
     }
 
-    /// Waits until it serves; where.
+    /// Waits until it serves. Returns its address.
     pub(super) fn serves(&self) -> SocketAddr {
         let said = self.says();
         let address = said.strip_prefix("serves ").map(str::parse);
@@ -124,7 +124,7 @@ impl Process {
         self.child.wait().unwrap();
     }
 
-    /// Waits until it is stopped by its fault.
+    /// Waits until its fault stops it.
     pub(super) fn hangs(&self) {
         let stat = format!("/proc/{}/stat", self.child.id());
         let deadline = std::time::Instant::now() + PATIENCE;
