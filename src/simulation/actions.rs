@@ -9,7 +9,7 @@ use crate::session::CloseReason;
 use crate::wire::Action;
 
 impl World {
-    /// The whole run: phases of trouble, each followed by quiet and a look at everything.
+    /// The whole run: phases of trouble, each followed by quiet and a check of everything.
     pub(super) fn run(&mut self) -> Result<(), String> {
         for _ in 0..self.plan.phases {
             for _ in 0..self.plan.steps {
@@ -72,7 +72,7 @@ impl World {
         Ok(())
     }
 
-    /// Seconds pass, in which some peers neither read nor have their pipes moved.
+    /// Lets seconds pass, in which some peers do not read and their pipes do not move.
     fn wait(&mut self) -> Result<(), String> {
         for place in 0..self.clients.len() {
             let is_frozen = self.rng.chance(self.plan.slow / 3);
@@ -100,7 +100,7 @@ impl World {
         Ok(())
     }
 
-    /// Peers that subscribe to everything when all is quiet get everything, by dump.
+    /// Peers that subscribe to all VNIs when all is quiet get everything, by dump.
     fn late_joiners(&mut self) -> Result<(), String> {
         let free: Vec<usize> =
             (0..self.clients.len()).filter(|place| self.clients[*place].is_none()).collect();
@@ -116,10 +116,10 @@ impl World {
         self.check_quiet()
     }
 
-    /// A route that is withdrawn and announced again while a peer can't be written to is no news.
+    /// Withdraws a route and announces it again while peers can't be written to: they must get no update about it.
     fn toggle_behind_a_frozen_peer(&mut self) -> Result<(), String> {
-        // With one announcer: for others, what one of two withdrawals means may be merged with
-        // earlier changes into a chunk, which is as good as sent.
+        // Only a route with one announcer: with two, the effect of one withdrawal may be merged with
+        // earlier changes into a chunk, which then counts as sent.
         let Some((place, key)) = self.clients.iter().enumerate().find_map(|(place, client)| {
             let client = client.as_ref().filter(|client| !client.is_silent)?;
             let alone = client.mine.iter().find(|key| self.model.is_alone(client.id, **key))?;
@@ -138,8 +138,8 @@ impl World {
             client.is_frozen = sees && is_settled && client.handshake.is_established();
             client.quiet_about = client.is_frozen.then_some(key);
         }
-        // Something else to be on its way, so that what follows waits. One KEEPALIVE of a peer that
-        // is held would wait itself.
+        // Something else must be on its way, so that what follows waits. A single KEEPALIVE of a peer that
+        // is held would itself wait.
         for client in self.clients.iter_mut().flatten().filter(|client| client.is_frozen) {
             client.send(&self.plan, Sent::Keepalive);
             client.send(&self.plan, Sent::Keepalive);
@@ -162,7 +162,7 @@ impl World {
         self.check_quiet()
     }
 
-    /// Connects and says hello, often with more right behind it.
+    /// Connects a client, which sends a HELLO and often more right behind it.
     fn greet(&mut self, place: usize) {
         let profile = Profile::draw(&mut self.rng, &self.plan);
         self.connect(place, profile);
@@ -177,7 +177,7 @@ impl World {
     fn act(&mut self, place: usize) {
         if self.clients[place].is_none() {
             if self.handover.is_some() {
-                return; // nobody is accepted meanwhile
+                return; // no connection is accepted meanwhile
             }
             self.greet(place);
             if self.rng.chance(700) {
@@ -188,7 +188,7 @@ impl World {
             return;
         }
         if self.clients[place].as_ref().is_some_and(|client| !client.has_said_hello) {
-            return; // mute: it never says anything
+            return; // mute: it never sends anything
         }
         let Rates { unsubscribe, resubscribe, burst, toggle, replace, .. } = self.plan.rates;
         let Rates { stuck, silent, reset, close, bad, .. } = self.plan.rates;
@@ -265,7 +265,7 @@ impl World {
         if mine.is_empty() { None } else { Some(*self.rng.pick(mine)) }
     }
 
-    /// Many routes announced, or many withdrawn, at once.
+    /// Announces, or withdraws, many routes at once.
     fn burst(&mut self, place: usize) -> Vec<Sent> {
         let len = self.rng.between(1, self.plan.burst_max);
         let (vni, first, hop) = self.any_route();

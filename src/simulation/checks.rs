@@ -10,11 +10,11 @@ use crate::shard::ShardConfig;
 use crate::shard::inspect::Occupancy;
 use crate::wire::{Action, Capabilities, MAX_FRAME, Message, Vni, split};
 
-/// How far off the clock may be that ends sessions: the tick, and the longest leap of time.
+/// By how much the clock that ends sessions may be off: the tick, and the longest leap of time.
 const LATE: Duration = Duration::from_millis(1100);
 
 impl World {
-    /// A write: whole messages, KEEPALIVE answers first, withdrawals before announcements.
+    /// Checks a write: whole messages, KEEPALIVE answers first, withdrawals before announcements.
     pub(super) fn check_write(
         &mut self,
         place: usize,
@@ -24,7 +24,7 @@ impl World {
     ) -> Result<(), String> {
         let Some(client) = &mut self.clients[place] else { return Err("nobody".into()) };
         if client.rest > 0 {
-            // It was checked when the shard that had begun it handed it out.
+            // It was checked when the shard that had begun the write handed it out.
             let rest = std::mem::take(&mut client.rest);
             let is_whole = rest == bytes.len() as u64;
             return if is_whole { Ok(()) } else { Err(format!("{rest} bytes should come first")) };
@@ -79,7 +79,7 @@ impl World {
         Ok(())
     }
 
-    /// A session's end must have a cause in the simulation.
+    /// Checks that a session's end has a cause in the simulation.
     pub(super) fn check_end(&self, client: &Client, reason: &CloseReason) -> Result<(), String> {
         let silent = self.now.since(client.heard);
         let ShardConfig { limits, send_hold, .. } = &self.plan.settings;
@@ -92,7 +92,7 @@ impl World {
             CloseReason::HoldTime(hold) => {
                 client.is_silent && *hold == self.hold(client) && silent >= *hold
             }
-            // Counted from the last tick at which nothing waited for the peer.
+            // The time counts from the last tick at which nothing waited for the peer.
             CloseReason::SendHold(_) => {
                 let took = client.last_write.min(client.took.0);
                 self.now.since(took) + LATE > *send_hold
@@ -109,7 +109,7 @@ impl World {
         Duration::from_millis(2500) * interval
     }
 
-    /// After a turn of a shard: it counts what it holds, no answer is held back, and the silent are
+    /// After a turn of a shard: its counts match what it holds, no answer is held back, and silent peers are
     /// gone.
     pub(super) fn check_turn(&self, shard: usize) -> Result<(), String> {
         let counted = self.cluster.shards[shard].metrics().now;
@@ -138,7 +138,7 @@ impl World {
         Ok(())
     }
 
-    /// When all is quiet: every view is exactly what the model says.
+    /// When all is quiet: every view is exactly the model's.
     pub(super) fn check_quiet(&mut self) -> Result<(), String> {
         for client in self.clients.iter().flatten() {
             let id = client.id;
@@ -184,7 +184,7 @@ impl World {
         self.check_looks()
     }
 
-    /// A shard sleeps that has no connection and whose VNIs are all elsewhere.
+    /// Checks that a shard sleeps if it has no connection and all its VNIs are elsewhere.
     fn check_sleep(&self) -> Result<(), String> {
         for (number, shard) in self.cluster.shards.iter().enumerate() {
             let is_empty = self.slots[number].is_empty() && shard.owns_nothing();
@@ -195,7 +195,7 @@ impl World {
         Ok(())
     }
 
-    /// When everybody has gone: nothing is left.
+    /// When all peers have gone: nothing is left.
     pub(super) fn check_empty(&self) -> Result<(), String> {
         for (number, shard) in self.cluster.shards.iter().enumerate() {
             let left = shard.leftovers();

@@ -16,9 +16,9 @@ use crate::ids::PeerId;
 pub(super) struct Choices {
     /// By VNI and destination: next hops that may be the chosen one.
     may: BTreeMap<(u32, u32), BTreeSet<u32>>,
-    /// Of which an announcement has ended.
+    /// Routes of which an announcement has ended.
     withdrawn: BTreeSet<Key>,
-    /// VNIs to which such a client subscribes no more; what was chosen there may have been forgotten.
+    /// VNIs to which such a client no longer subscribes; the choice there may have been forgotten.
     left: BTreeSet<u32>,
 }
 
@@ -31,7 +31,7 @@ impl Choices {
         self.left.insert(vni);
     }
 
-    /// Narrows down which next hop is chosen, of those that would explain what clients have.
+    /// Narrows down the chosen next hop to those that explain the routes that clients have.
     fn narrow(&mut self, vni: u32, dest: u32, fits: BTreeSet<u32>) -> Result<(), String> {
         let kept = self.may.remove(&(vni, dest)).filter(|before| {
             let is_kept = |hop: &u32| !self.withdrawn.contains(&(vni, dest, *hop));
@@ -50,12 +50,12 @@ impl Choices {
 }
 
 impl World {
-    /// Whether a next hop is one of those of which such a client has one.
+    /// Whether such a client has one next hop of this kind per destination.
     pub(super) fn is_standard(&self, hop: u32) -> bool {
         self.plan.is_standard(hop)
     }
 
-    /// When all is quiet.
+    /// Checks the choices when all is quiet.
     pub(super) fn check_choices(&mut self) -> Result<(), String> {
         let mut choices = std::mem::take(&mut self.choices);
         for vni in (0..self.plan.vnis.len()).filter_map(|vni| u32::try_from(vni).ok()) {
@@ -110,7 +110,7 @@ impl World {
         Ok(())
     }
 
-    /// What a client is to have of a destination if one next hop is chosen.
+    /// The next hops of a destination that a client should have if `chosen` is chosen.
     fn owed(&self, hops: &BTreeMap<u32, BTreeSet<PeerId>>, chosen: u32, peer: PeerId) -> Vec<u32> {
         let is_seen = |hop: &u32| hops[hop].iter().any(|by| *by != peer);
         if is_seen(&chosen) {

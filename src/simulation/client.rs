@@ -25,7 +25,7 @@ use crate::wire::{
     Vni,
 };
 
-/// What kind of peer it is; for life.
+/// The kind of a peer; fixed for its life.
 #[derive(Debug, Clone)]
 pub(super) struct Profile {
     pub(super) is_server: bool,
@@ -33,11 +33,11 @@ pub(super) struct Profile {
     pub(super) interval: u32,
     /// Its home, and its address there.
     pub(super) from: (usize, IpAddr),
-    /// What the kernel says of the connection: the segment size, if it says anything.
+    /// The segment size, if the kernel reports on the connection.
     pub(super) mss: Option<u32>,
-    /// Bytes that fit between the shard and the peer.
+    /// The number of bytes that fit between the shard and the peer.
     pub(super) capacity: usize,
-    /// Bytes that it reads at once.
+    /// The number of bytes that it reads at once.
     pub(super) read_max: usize,
     /// By next hop: whether it receives its own routes back, and whether it receives them in a dump.
     own: Vec<bool>,
@@ -80,7 +80,7 @@ impl Profile {
 /// One subscription, from the moment that the shard took in the SUBSCRIBE.
 #[derive(Debug)]
 pub(super) struct Subscription {
-    /// Where in the byte stream it begins.
+    /// The place in the byte stream at which it begins.
     from: u64,
     pub(super) view: BTreeSet<(u32, u32)>,
     /// Routes that the dump must cover unless they are withdrawn meanwhile.
@@ -97,7 +97,7 @@ pub(super) struct Client {
     pub(super) slot: Slot,
     pub(super) profile: Profile,
 
-    /// Sent, not yet taken in by the shard; and what each frame of it means, by where it ends.
+    /// Bytes sent and not yet taken in by the shard; and the meaning of each of their frames, by the frame's end.
     pub(super) outgoing: VecDeque<u8>,
     sent: u64,
     processed: u64,
@@ -115,16 +115,16 @@ pub(super) struct Client {
     pub(super) wake: Option<Moment>,
     /// Bytes of a write that another shard had begun, to come next.
     pub(super) rest: u64,
-    /// On its way to another shard: no shard has its connection.
+    /// Whether it is on its way to another shard: no shard has its connection.
     pub(super) is_travelling: bool,
-    /// Whether bytes of it were read that are to be taken in when it goes on.
+    /// Whether bytes of it were read that its next shard must take in.
     pub(super) has_kept: bool,
 
     pub(super) is_paused: bool,
-    /// Its socket wakes nobody for a KEEPALIVE.
+    /// Whether its socket wakes no shard for a KEEPALIVE.
     pub(super) is_held: bool,
     pub(super) is_silent: bool,
-    /// Neither does the pipe move nor does the peer read.
+    /// Whether neither the pipe moves nor the peer reads.
     pub(super) is_frozen: bool,
     pub(super) stuck_until: Moment,
     pub(super) next_keepalive: Moment,
@@ -132,20 +132,20 @@ pub(super) struct Client {
     pub(super) has_said_hello: bool,
     /// When the shard last heard of it, by the shard's clock.
     pub(super) heard: Moment,
-    /// The same, or when the shard last declined to read.
+    /// That moment, or the moment when the shard last declined to read, if that is later.
     pub(super) unread_until: Moment,
     pub(super) last_write: Moment,
-    /// When it had last read as much as a paced client must be seen to read, and how much in all then.
+    /// When it had last read as much as shows that a paced client reads, and the bytes that it had read in all by then.
     pub(super) took: (Moment, u64),
-    /// KEEPALIVEs that the shard has taken in and not answered.
+    /// The number of KEEPALIVEs that the shard has taken in and not answered.
     pub(super) unanswered: usize,
     pub(super) handshake: Handshake,
     pub(super) expected_end: Option<CloseReason>,
     pub(super) sent_bad: bool,
     pub(super) subscriptions: BTreeMap<u32, Subscription>,
-    /// Where in the byte stream the last subscription of a VNI ended.
+    /// The place in the byte stream at which the last subscription of a VNI ended.
     ended: BTreeMap<u32, u64>,
-    /// Routes of which no update may come, if any.
+    /// The route about which no update may come, if there is one.
     pub(super) quiet_about: Option<Key>,
 }
 
@@ -191,18 +191,19 @@ impl Client {
         }
     }
 
-    /// It as a reader of what changes.
+    /// The client as a reader of changes.
     pub(super) fn reader(&self) -> Reader<'_> {
         let Profile { is_server, own, .. } = &self.profile;
         Reader { peer: self.id, is_server: *is_server, own }
     }
 
-    /// It as a reader of a dump.
+    /// The client as a reader of a dump.
     pub(super) fn dump_reader(&self) -> Reader<'_> {
         Reader { own: &self.profile.own_in_dump, ..self.reader() }
     }
 
-    /// Whether it receives its own routes with a next hop in a dump alone, so that nobody can say what it has of them.
+    /// Whether it receives its own routes with a next hop only in a dump, so that the model can't tell which of them it
+    /// has.
     pub(super) fn is_vague(&self, hop: u32) -> bool {
         self.profile.own_in_dump[hop as usize] && !self.profile.own[hop as usize]
     }
@@ -242,7 +243,7 @@ impl Client {
         self.outgoing.len() >= if self.is_held { LOW_WATER } else { 1 }
     }
 
-    /// How far its connection has come, in words.
+    /// The state of its connection, in words.
     pub(super) fn unsettled(&self) -> String {
         let Self { id, outgoing, pipe, in_flight, is_held, is_paused, is_frozen, .. } = self;
         let (outgoing, pipe, in_flight) = (outgoing.len(), pipe.len(), in_flight.is_some());
@@ -258,7 +259,7 @@ impl Client {
         self.outgoing.drain(..len).collect()
     }
 
-    /// What the shard has taken in with that, one at a time.
+    /// The next message that the shard has taken in with these bytes, one at a time.
     pub(super) fn next_processed(&mut self) -> Option<Sent> {
         let (end, _) = self.script.front()?;
         if *end > self.processed {
@@ -272,14 +273,14 @@ impl Client {
         (self.heard, self.unread_until) = (now, now);
     }
 
-    /// The shard has closed the session: bad bytes show before all of them have arrived.
+    /// The shard has closed the session: it may notice bad bytes before all of them have arrived.
     pub(super) fn is_next_bad(&mut self) {
         self.sent_bad |= matches!(self.script.front(), Some((_, Sent::Bad)));
     }
 
     /// The shard has taken in a SUBSCRIBE.
     pub(super) fn subscribed(&mut self, vni: u32, due: BTreeSet<(u32, u32)>) {
-        // The rest of a write goes first that was begun elsewhere.
+        // The rest of a write that another shard had begun goes first.
         let from = self.handed + self.rest;
         self.subscriptions.entry(vni).or_insert_with(|| Subscription {
             from,
@@ -290,7 +291,7 @@ impl Client {
         });
     }
 
-    /// The shard has taken in an UNSUBSCRIBE; `false` if there is nothing to unsubscribe from.
+    /// The shard has taken in an UNSUBSCRIBE; `false` if there was no subscription.
     pub(super) fn unsubscribed(&mut self, vni: u32) -> bool {
         if self.subscriptions.remove(&vni).is_none() {
             return false;
@@ -332,7 +333,7 @@ impl Client {
                 if had_hello {
                     return Err("a second HELLO".into());
                 }
-                // The name of its agent shows that a peer knows extensions, if nothing else does.
+                // A peer shows that it knows extensions by the name of its agent, if by nothing else.
                 if hello.extensions.is_some() != self.profile.extensions.is_some() {
                     return Err(format!("{hello:?} to a peer that sent {:?}", self.profile));
                 }
@@ -388,7 +389,7 @@ impl Client {
                 {
                     let Subscription { due, view, .. } = &*subscription;
                     let late = due.iter().find(|r| plan.is_default(r.0) && !view.contains(r));
-                    // A dump begins with so many of them; what more there are comes in any order.
+                    // A dump begins with a bounded number of default routes; further ones come in any order.
                     let defaults = || model.ever(place, |dest| plan.is_default(dest));
                     if let Some((dest, hop)) = late
                         && defaults() <= FIRSTS_MAX

@@ -18,7 +18,7 @@ struct Channel {
 #[derive(Debug)]
 pub(super) struct Cluster {
     pub(super) shards: Vec<Shard>,
-    /// By sender, then by receiver.
+    /// Channels by sender, then by receiver.
     channels: Vec<Vec<Channel>>,
     capacity: usize,
 }
@@ -35,7 +35,7 @@ impl Cluster {
         }
     }
 
-    /// Hands a shard what others sent it: some of it, or all that it takes when `moves` is 1000.
+    /// Hands a shard messages of other shards: some, or all that it takes when `moves` is 1000.
     pub(super) fn take_in(&mut self, rng: &mut Rng, to: usize, moves: usize, now: Moment) {
         let n = self.shards.len();
         let first = rng.below(n);
@@ -56,7 +56,7 @@ impl Cluster {
         }
     }
 
-    /// Moves what a shard has for others into channels that have room.
+    /// Moves a shard's messages for others into channels that have room.
     pub(super) fn send_out(&mut self, from: usize) {
         for to in (0..self.shards.len()).filter(|to| *to != from) {
             let Self { shards, channels, capacity } = self;
@@ -80,7 +80,7 @@ impl Cluster {
             && self.shards.iter().all(|shard| !shard.has_requests() && !shard.has_reviews())
     }
 
-    /// Whether nothing is under way anywhere.
+    /// Whether no message is under way anywhere.
     pub(super) fn is_flushed(&self) -> bool {
         self.is_settled()
             && self.channels.iter().flatten().all(|channel| channel.deliveries.is_empty())

@@ -24,7 +24,7 @@ impl World {
     /// Goes on with the handover, or gives it up.
     pub(super) fn see_to_handover(&mut self) -> Result<(), String> {
         let Some(handover) = &mut self.handover else { return Ok(()) };
-        // Nobody is read meanwhile, so nobody is called silent.
+        // No peer is read meanwhile, so none counts as silent.
         for client in self.clients.iter_mut().flatten() {
             client.unread_until = self.now;
         }
@@ -48,7 +48,7 @@ impl World {
         Ok(())
     }
 
-    /// Other shards take over what has left these.
+    /// Other shards take over the tables and connections that have left these.
     fn succeed(&mut self) -> Result<(), String> {
         let Some(handover) = self.handover.take() else { return Ok(()) };
         let mut bytes = Vec::new();

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::plan::Key;
 use crate::ids::PeerId;
 
-/// Who asks what is owed.
+/// The peer whose owed routes are asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader<'a> {
     pub(super) peer: PeerId,
@@ -28,7 +28,7 @@ struct Announcer {
     is_server: bool,
     /// Whether the policy lets others see it.
     is_allowed: bool,
-    /// When it began, or was allowed.
+    /// When the announcement began, or was allowed.
     since: u64,
 }
 
@@ -36,22 +36,22 @@ struct Announcer {
 #[derive(Debug, Default)]
 pub(super) struct Model {
     routes: BTreeMap<Key, BTreeMap<PeerId, Announcer>>,
-    /// Up to two peers that ever announced a route, and whether one ever did that is no server.
+    /// Up to two peers that ever announced a route, and whether any client ever announced it.
     ever: BTreeMap<Key, (Vec<PeerId>, bool)>,
-    /// Who ever announced what.
+    /// Every announcement that was ever made, by peer and route.
     announced_once: BTreeSet<(PeerId, Key)>,
-    /// Announcements up to here have reached the owners of their VNIs.
+    /// The announcements up to this event have reached the owners of their VNIs.
     pub(super) settled: u64,
     clock: u64,
 }
 
 impl Model {
-    /// Counts model events, so that they can be compared with `settled`.
+    /// The number of model events so far, to compare with `settled`.
     pub(super) fn now(&self) -> u64 {
         self.clock
     }
 
-    /// `false` when the peer announces it already.
+    /// Announces a route; `false` when the peer announces it already.
     pub(super) fn announce(
         &mut self,
         peer: PeerId,
@@ -100,7 +100,7 @@ impl Model {
         found
     }
 
-    /// Withdraws what a peer announces, in one VNI or everywhere.
+    /// Withdraws the announced routes of a peer, in one VNI or everywhere.
     pub(super) fn leave(&mut self, peer: PeerId, vni: Option<u32>) -> Vec<Key> {
         let keys: Vec<Key> = self
             .routes
@@ -114,19 +114,19 @@ impl Model {
         keys
     }
 
-    /// Routes of a VNI that were ever announced and of which `is` holds.
+    /// The number of routes of a VNI that were ever announced and for which `is` holds.
     pub(super) fn ever(&self, vni: u32, is: impl Fn(u32) -> bool) -> usize {
         self.ever.keys().filter(|(place, dest, _)| *place == vni && is(*dest)).count()
     }
 
-    /// Whether a peer, and nobody else, announces a route.
+    /// Whether a peer is the only announcer of a route.
     pub(super) fn is_alone(&self, peer: PeerId, key: Key) -> bool {
         self.routes
             .get(&key)
             .is_some_and(|by| by.len() == 1 && by.get(&peer).is_some_and(|about| about.is_allowed))
     }
 
-    /// The routes of a VNI and who announces each.
+    /// The routes of a VNI, each with its announcers.
     pub(super) fn announced(&self, vni: u32) -> BTreeMap<(u32, u32), BTreeSet<PeerId>> {
         self.routes
             .range((vni, 0, 0)..=(vni, u32::MAX, u32::MAX))
@@ -138,22 +138,22 @@ impl Model {
             .collect()
     }
 
-    /// How many routes a peer announces.
+    /// The number of routes that a peer announces.
     pub(super) fn routes_of(&self, peer: PeerId) -> usize {
         self.routes.values().filter(|by| by.contains_key(&peer)).count()
     }
 
-    /// What a peer is owed of one VNI: destinations and next hops.
+    /// The routes of one VNI that a peer is owed: destinations and next hops.
     pub(super) fn view(&self, reader: Reader<'_>, vni: u32) -> BTreeSet<(u32, u32)> {
         self.visible(reader, vni, u64::MAX)
     }
 
-    /// That part of a view which has reached the VNI's owner and so belongs to every dump from now.
+    /// The part of a view that has reached the VNI's owner, and so belongs to every dump from now on.
     pub(super) fn settled_view(&self, reader: Reader<'_>, vni: u32) -> BTreeSet<(u32, u32)> {
         self.visible(reader, vni, self.settled)
     }
 
-    /// Whether a peer can ever have been owed a route.
+    /// Whether a peer may ever have been owed a route.
     pub(super) fn was_ever_owed(&self, reader: Reader<'_>, key: Key) -> bool {
         self.ever.get(&key).is_some_and(|(by, by_client)| {
             let is_owed = |peer: &PeerId| *peer != reader.peer || reader.has_own(key.2);

@@ -9,7 +9,7 @@ use crate::shard::placement::{PartitionId, Partitions};
 use crate::shard::{Slot, Traveller};
 
 impl World {
-    /// The coordinator hears what has been done, and begins something, gives it up, or leaves it at that.
+    /// The coordinator takes answers. Then it may begin a move or give one up.
     pub(super) fn coordinate(&mut self) -> Result<(), String> {
         while self.is_calm || self.rng.chance(500) {
             let Some((shard, answer)) = self.orders.answers.pop_front() else { break };
@@ -57,7 +57,7 @@ impl World {
         }
     }
 
-    /// Moves something away from a shard that is not to be active: all its partitions, then one connection
+    /// Takes the next step to empty a shard that should not be active: moves all its partitions, then one connection
     /// after the other.
     fn empty_a_shard(&mut self) -> Vec<(ShardId, MoveCommand<Traveller>)> {
         for from in (self.active..self.plan.shards).map(ShardId::at) {
@@ -99,7 +99,7 @@ impl World {
         }
     }
 
-    /// Some of the VNIs in use, and others, that one shard owns go to another.
+    /// Moves some of the VNIs in use, and others, from the shard that owns them to another.
     fn move_tables(&mut self) -> Vec<(ShardId, MoveCommand<Traveller>)> {
         let vni = *self.rng.pick(&self.plan.vnis);
         let from = self.coordinator.placement().owner(vni);
@@ -128,7 +128,7 @@ impl World {
         (!others.is_empty()).then(|| *self.rng.pick(&others))
     }
 
-    /// A connection is taken out of its shard, with what its socket has not taken yet.
+    /// Takes a connection out of its shard, with the bytes that its socket has not taken yet.
     pub(super) fn take_out(&mut self, shard: usize, slot: Slot) -> Result<(), String> {
         let now = self.now;
         let Some(place) = self.slots[shard].get(&slot).copied() else { return Ok(()) };
@@ -155,7 +155,7 @@ impl World {
         self.orders.answer(shard, Answer::Arrived { number });
     }
 
-    /// A connection goes on, on another shard.
+    /// A connection goes on at another shard.
     pub(super) fn take_over(&mut self, shard: usize, connection: Traveller) {
         let id = connection.peer();
         let slot = self.cluster.shards[shard].arrive(self.now, connection);
@@ -167,7 +167,7 @@ impl World {
             (client.shard, client.slot, client.is_travelling) = (shard, slot, false);
             self.slots[shard].insert(slot, place);
             if let Some(reason) = client.expected_end.clone() {
-                // It hung up on the way.
+                // The client hung up during the move.
                 self.cluster.shards[shard].close(slot, reason);
             }
         }

@@ -6,12 +6,12 @@ use crate::ids::ShardId;
 use crate::shard::Traveller;
 use crate::shard::moves::{Answer, MoveCommand};
 
-/// What is on its way between the coordinator and the shards. A shard takes its orders one by one, some
+/// Messages between the coordinator and the shards. A shard takes its orders one by one, some
 /// time after they were given.
 #[derive(Debug)]
 pub(super) struct Orders {
     pub(super) to: Vec<VecDeque<MoveCommand<Traveller>>>,
-    /// Each with the shard that gives it.
+    /// Answers, each with its shard.
     pub(super) answers: VecDeque<(ShardId, Answer<Traveller>)>,
 }
 
@@ -20,7 +20,7 @@ impl Orders {
         Self { to: (0..shards).map(|_| VecDeque::new()).collect(), answers: VecDeque::new() }
     }
 
-    /// Whether nothing is on its way.
+    /// Whether no message is on its way.
     pub(super) fn is_empty(&self) -> bool {
         self.answers.is_empty() && self.to.iter().all(VecDeque::is_empty)
     }

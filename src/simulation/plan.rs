@@ -16,7 +16,7 @@ use crate::{outbox, table};
 /// A route by its places in the pools: VNI, destination, next hop.
 pub(super) type Key = (u32, u32, u32);
 
-/// What a frame that the peer has sent means to the model once the shard has it.
+/// The meaning of a frame for the model, once the shard has it.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Sent {
     Hello,
@@ -24,12 +24,12 @@ pub(super) enum Sent {
     Subscribe(u32),
     Unsubscribe(u32),
     Update(Action, Key),
-    /// What makes no sense, and what ends the session.
+    /// A frame that is skipped, and one that ends the session.
     Skipped,
     Bad,
 }
 
-/// How often, in a thousand actions of clients, each kind of action is.
+/// The number of actions of each kind in a thousand actions of clients.
 #[derive(Debug)]
 pub(super) struct Rates {
     pub(super) unsubscribe: usize,
@@ -42,14 +42,15 @@ pub(super) struct Rates {
     pub(super) reset: usize,
     pub(super) close: usize,
     pub(super) bad: usize,
-    /// In a thousand steps: that something begins to move, that everything goes to other shards in the
-    /// portable form, and that either is given up.
+    /// In a thousand steps: how often a move begins, how often all tables and connections go to other shards in the
+    /// portable form.
     pub(super) moves: usize,
     pub(super) handovers: usize,
-    /// In a thousand beginnings of a move: that another number of shards is to be active.
+    /// In a thousand beginnings of a move: how often the number of active shards changes. In a thousand steps: how
+    /// often a move or handover is given up.
     pub(super) active: usize,
     pub(super) give_up: usize,
-    /// In a thousand steps: that another policy comes into force.
+    /// In a thousand steps: how often another policy comes into force.
     pub(super) policies: usize,
 }
 
@@ -67,22 +68,22 @@ pub(super) struct Plan {
     destination_index: HashMap<Destination, u32>,
     hop_index: HashMap<NextHop, u32>,
     pub(super) burst_max: usize,
-    /// Parcels in a channel between two shards.
+    /// The number of parcels in a channel between two shards.
     pub(super) parcels: usize,
-    /// In a thousand: peers that say isServer, that send extensions, that the kernel can see.
+    /// In a thousand peers: those that set isServer, those that send extensions, and those that the kernel reports on.
     pub(super) servers: usize,
     pub(super) extended: usize,
     pub(super) sighted: usize,
     pub(super) slow: usize,
     pub(super) tiny_pipes: usize,
-    /// Which routes clients of each home receive.
+    /// The routes that clients of each home receive.
     pub(super) selections: Selections,
-    /// In a thousand: how likely a parcel, a socket or a pipe moves when it could.
+    /// In a thousand: how often a parcel, or a socket or pipe, moves when it can.
     pub(super) parcel_moves: usize,
     pub(super) socket_moves: usize,
     pub(super) rates: Rates,
     pub(super) settings: ShardConfig,
-    /// Tell everything that happens.
+    /// Whether to print every event.
     pub(super) is_verbose: bool,
 }
 
@@ -157,7 +158,7 @@ impl Plan {
         format!("VNI {}: {dest} via {hop}", vni.0)
     }
 
-    /// Whether a next hop is of those of which clients may receive one per destination.
+    /// Whether clients may receive one next hop of this kind per destination.
     pub(super) fn is_standard(&self, hop: u32) -> bool {
         self.hops[hop as usize].kind() == NextHopType::Standard
     }
@@ -182,7 +183,7 @@ impl Plan {
 }
 
 fn settings(rng: &mut Rng, is_big: bool) -> ShardConfig {
-    // Thousands of routes one by one would take for ever.
+    // Thousands of routes, one by one, would take too long.
     let tiny = if is_big { 100 } else { 1 };
     let budget = rng.bound(tiny, 600, if is_big { 20_000 } else { 4_000 });
     let copy_max = rng.bound(1, 300, 8192);
@@ -223,7 +224,7 @@ fn settings(rng: &mut Rng, is_big: bool) -> ShardConfig {
             read_per_turn: rng.bound(500, 4_000, 512 * 1024),
             unused_vnis: rng.bound(0, 2, 64),
         },
-        // As long as can be in some runs, so that HELLO is at its longest.
+        // As long as possible in some runs, so that the HELLO is at its longest.
         node: "n".repeat(rng.bound(0, 5, 255)),
         ..ShardConfig::default()
     }

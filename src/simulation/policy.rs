@@ -8,13 +8,13 @@ use super::rng::Rng;
 use crate::policy::{Echo, Policy, Selection};
 use crate::wire::{Destination, IpVersion, NextHop, NextHopType, Vni};
 
-/// Where a client may connect from, one prefix for each class. The last is of no class but the default one.
+/// The prefixes from which clients connect, one for each class. The last prefix is only in the default class.
 const HOMES: [&str; 4] = ["fd00::/16", "2001:db8:1::/48", "192.0.2.0/24", "::1/128"];
 
-/// Which routes clients of each home receive. It holds in every policy of a run.
+/// The routes that clients of each home receive. The same in every policy of a run.
 pub(super) type Selections = [Selection; HOMES.len()];
 
-/// In half of the runs everybody receives what protocol.md says.
+/// In half of the runs all clients receive the routes that protocol.md names.
 pub(super) fn selections(rng: &mut Rng) -> Selections {
     let (is_plain, has_choosers) = (rng.chance(500), rng.chance(700));
     std::array::from_fn(|_| {
@@ -23,7 +23,7 @@ pub(super) fn selections(rng: &mut Rng) -> Selections {
     })
 }
 
-/// A client's address: of one of the homes.
+/// A client's address, in one of the homes.
 pub(super) fn address(rng: &mut Rng) -> (usize, IpAddr) {
     let home = rng.below(HOMES.len());
     let host = rng.below(4);
@@ -37,12 +37,12 @@ pub(super) fn address(rng: &mut Rng) -> (usize, IpAddr) {
     (home, address)
 }
 
-/// What routes of some VNIs must be like.
+/// Requirements on routes of some VNIs.
 #[derive(Clone, Debug)]
 struct Rule {
     vnis: Option<(u32, u32)>,
     own: bool,
-    /// At most so long, of one family.
+    /// The range of prefix lengths, of one family.
     lengths: Option<(IpVersion, u8, u8)>,
     only: Option<NextHopType>,
     default_routes: bool,
@@ -57,14 +57,14 @@ struct Class {
     rules: Vec<Rule>,
 }
 
-/// See the module's documentation. One class for each home; that of the last is for all homes without one.
+/// See the module's documentation. One class for each home; the last home's class is for all homes without one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Planned {
     classes: [Option<Class>; HOMES.len()],
 }
 
 impl Planned {
-    /// Nothing is refused.
+    /// A policy that refuses nothing.
     pub(super) fn open(selections: &Selections) -> Self {
         let is_needed = selections.iter().any(|it| *it != Selection::default());
         let class = |selection| is_needed.then(|| Class { selection, ..Class::default() });
@@ -102,14 +102,14 @@ impl Planned {
             && rules.filter(|rule| !rule.warns).all(|rule| rule.meets(address, to, hop))
     }
 
-    /// The policy that the reflector is given.
+    /// The policy in the reflector's form.
     pub(super) fn policy(&self) -> Policy {
         let text = self.to_string();
         Policy::read(&text).unwrap_or_else(|wrong| panic!("{text}: {wrong:?}"))
     }
 }
 
-/// As in a configuration file.
+/// The text of a configuration file.
 impl fmt::Display for Planned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "[policy]")?;

@@ -7,7 +7,7 @@ use crate::ids::PeerId;
 use crate::shard::inspect::Lookup;
 use crate::table::RouteFilter;
 
-/// Rows asked for at a time: few, so that listings take several slices.
+/// The number of rows asked for at a time: few, so that listings take several slices.
 const ROWS: usize = 3;
 
 impl World {

@@ -1,7 +1,7 @@
 //! Random numbers of our own: splitmix64, the same on every machine and for ever, which no crate promises. `loadgen`
 //! has the same six lines, since nothing of the simulation exists outside of the tests of this library.
 
-/// A source of random numbers; all of a run comes from one.
+/// A source of random numbers; all numbers of a run come from one source.
 #[derive(Debug)]
 pub(crate) struct Rng(u64);
 
@@ -28,7 +28,7 @@ impl Rng {
         low + self.below(high - low + 1)
     }
 
-    /// True so many times in a thousand.
+    /// True in this many of a thousand cases.
     pub(crate) fn chance(&mut self, per_mille: usize) -> bool {
         self.below(1000) < per_mille
     }

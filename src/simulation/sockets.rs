@@ -22,7 +22,7 @@ impl World {
         let room = cluster.shards[client.shard].read_room(client.slot);
         if room == 0 {
             client.is_paused = true;
-            // A read that was under way when the connection was told to leave.
+            // A read was under way when the connection was told to leave.
             if cluster.shards[client.shard].is_leaving(client.slot) && rng.chance(300) {
                 let bytes = client.take_outgoing(rng.between(1, client.outgoing.len().min(4096)));
                 client.has_kept = true;
@@ -58,7 +58,7 @@ impl World {
         Ok(())
     }
 
-    /// What was read while connections of a shard were about to leave has been taken in, where they go on.
+    /// Takes in the bytes that were read while connections of a shard were about to leave, wherever these go on.
     pub(super) fn take_in_kept(&mut self, shard: usize) {
         for place in 0..self.clients.len() {
             let Some(client) = &mut self.clients[place] else { continue };
@@ -79,7 +79,7 @@ impl World {
         }
     }
 
-    /// Tells the model what a shard has just taken in.
+    /// Tells the model which messages a shard has just taken in.
     fn processed(&mut self, place: usize) {
         let now = self.now;
         while let Some(client) = &mut self.clients[place]
@@ -125,7 +125,7 @@ impl World {
         }
     }
 
-    /// Asks a shard what to write to one of its peers.
+    /// Asks a shard for the next write to one of its peers.
     pub(super) fn write(&mut self, shard: usize, slot: Slot) -> Result<(), String> {
         let now = self.now;
         let Some(&place) = self.slots[shard].get(&slot) else { return Ok(()) };

@@ -17,10 +17,10 @@ use crate::session::CloseReason;
 use crate::shard::moves::{Coordinator, Handover};
 use crate::shard::{Closed, Output, Shard, Slot, Traveller};
 
-/// A driver comes round to every socket within this time.
+/// A driver reads every socket within this time.
 pub(super) const LATE_READ: Duration = Duration::from_millis(500);
 
-/// A connection that has ended and whose last write is still in the driver's hands.
+/// A connection that has ended while the driver still has its last write.
 #[derive(Debug)]
 struct Ending {
     shard: usize,
@@ -37,10 +37,10 @@ pub(super) struct World {
     pub(super) cluster: Cluster,
     pub(super) model: Model,
     pub(super) clients: Vec<Option<Client>>,
-    /// Which client a shard's slot belongs to.
+    /// The client of each slot, by shard.
     pub(super) slots: Vec<BTreeMap<Slot, usize>>,
     pub(super) coordinator: Coordinator,
-    /// The first so many shards are to be active: nothing moves to the others, and nobody connects there.
+    /// The number of active shards, from the first on: nothing moves to the others, and no client connects there.
     pub(super) active: usize,
     pub(super) orders: Orders,
     /// A handover that is under way.
@@ -51,9 +51,9 @@ pub(super) struct World {
     pub(super) policy: Planned,
     pub(super) choices: Choices,
     pub(super) is_judging: bool,
-    /// Shards that have not been told of it yet.
+    /// Shards that do not know that policy yet.
     pub(super) behind_policy: BTreeSet<usize>,
-    /// Everything moves at once and nobody misbehaves.
+    /// Whether everything moves at once and no client misbehaves.
     pub(super) is_calm: bool,
     pub(super) trace: u64,
 }
@@ -100,7 +100,7 @@ impl World {
         world
     }
 
-    /// Adds an event to the trace, as text only when somebody reads it.
+    /// Adds an event to the trace; as text only if it is printed.
     pub(super) fn note(&mut self, number: u64, text: impl FnOnce() -> String) {
         for word in [self.now.0, number] {
             self.trace = (self.trace ^ word).wrapping_mul(0x100_0000_01B3).rotate_left(23);
@@ -120,8 +120,8 @@ impl World {
         self.clients[place] = Some(Client::new(id, shard, slot, profile, self.now));
     }
 
-    /// One turn of a shard's loop, in the order that the shard's documentation gives. Whether the
-    /// shard wants the next at once.
+    /// One turn of a shard's loop, in the order that the shard's documentation gives. Returns whether the
+    /// shard wants the next turn at once.
     pub(super) fn turn(&mut self, shard: usize) -> Result<bool, String> {
         let now = self.now;
         self.take_orders(shard);
@@ -164,7 +164,7 @@ impl World {
             self.obey(shard, output)?;
         }
         self.check_turn(shard)?;
-        // A table on its way to another shard may have routes to judge anew.
+        // A table on its way to another shard may have routes to judge again.
         let is_told =
             self.behind_policy.is_empty() && self.coordinator.is_free() && self.handover.is_none();
         self.is_judging &= !(self.cluster.is_settled() && is_told);
@@ -174,7 +174,7 @@ impl World {
         Ok(turn.next == now)
     }
 
-    /// Does what a shard asks for.
+    /// Handles an output of a shard.
     fn obey(&mut self, shard: usize, output: Output) -> Result<(), String> {
         let now = self.now;
         match output {
@@ -225,7 +225,7 @@ impl World {
         Ok(())
     }
 
-    /// A peer is gone as far as the model is concerned.
+    /// The model forgets a peer.
     pub(super) fn forget(&mut self, id: PeerId) {
         (0..self.plan.vnis.len())
             .for_each(|vni| self.choices.left(u32::try_from(vni).unwrap_or(0)));
@@ -300,12 +300,12 @@ impl World {
         }
     }
 
-    /// Forgets connections that had ended: the shards that they were on are no more.
+    /// Forgets connections that had ended: their shards no longer exist.
     pub(super) fn forget_endings(&mut self) {
         self.endings.clear();
     }
 
-    /// KEEPALIVEs of everybody who is not silent.
+    /// Sends the KEEPALIVEs of all clients that are not silent.
     pub(super) fn keepalives(&mut self) {
         for client in self.clients.iter_mut().flatten() {
             if client.has_said_hello && !client.is_silent && client.next_keepalive <= self.now {
@@ -331,7 +331,7 @@ impl World {
                 }
             }
             for place in 0..self.clients.len() {
-                // A few bytes at a time through narrow pipes.
+                // Narrow pipes take a few bytes at a time.
                 for _ in 0..64 {
                     self.network(place)?;
                     if self.clients[place].as_ref().is_none_or(|client| client.in_flight.is_none())
@@ -341,7 +341,7 @@ impl World {
                 }
             }
             self.release();
-            // Peers that are probed for their window can take a message or two in a second.
+            // Peers whose window is probed can take a message or two in a second.
             let step = if round < 5_000 { 1 } else { 20 };
             self.now = self.now + Duration::from_millis(step);
             let idle = |client: &Client| {
@@ -368,7 +368,7 @@ impl World {
         Err(format!("does not come to rest: {}", self.unsettled()))
     }
 
-    /// What has not come to rest.
+    /// The work that has not come to rest.
     fn unsettled(&self) -> String {
         let shards: Vec<String> = self.cluster.shards.iter().map(Shard::unflushed).collect();
         let clients: Vec<String> = self.clients.iter().flatten().map(Client::unsettled).collect();

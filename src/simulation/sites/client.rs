@@ -19,14 +19,14 @@ struct ClientSession {
     shard: usize,
     slot: Slot,
     input: Reassembly,
-    /// What it has been told.
+    /// The routes that it has been told, by VNI.
     view: BTreeMap<u32, BTreeSet<u32>>,
 }
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Client {
-    /// What it announces whenever it is connected.
+    /// The routes that it announces whenever it is connected.
     pub(super) announces: BTreeSet<Key>,
     pub(super) wants: BTreeSet<u32>,
     session: Option<ClientSession>,
@@ -40,7 +40,7 @@ pub(super) fn destination(route: u32) -> Destination {
     Destination::new([10, high, low, 0].into(), 24).unwrap_or_else(|_| unreachable!("a prefix"))
 }
 
-/// Routes of one destination differ by next hop: every third number is another hop of the one before.
+/// The numbers 3n to 3n + 2 are the routes of one destination, by three next hops.
 pub(super) fn route(number: u32) -> (Destination, NextHop) {
     let hop = std::net::Ipv6Addr::from(u128::from(number % 3) + 1);
     (destination(number / 3), NextHop::standard(hop.into()))
@@ -65,20 +65,20 @@ impl Client {
         self.session.is_some()
     }
 
-    /// Its connection is on another shard, or on one of another process.
+    /// Its connection has moved to another shard, perhaps of another process.
     pub(super) fn moved(&mut self, peer: PeerId, shard: usize, slot: Slot) {
         if let Some(session) = self.session.as_mut().filter(|session| session.peer == peer) {
             (session.shard, session.slot) = (shard, slot);
         }
     }
 
-    /// What it has been told of a VNI.
+    /// The routes of a VNI that it has been told.
     pub(super) fn view(&self, vni: u32) -> BTreeSet<u32> {
         let view = self.session.as_ref().and_then(|session| session.view.get(&vni));
         view.cloned().unwrap_or_default()
     }
 
-    /// Connects, and says what it wants and announces.
+    /// Connects, subscribes to the VNIs that it wants, and announces its routes.
     pub(super) fn connect(
         &mut self,
         now: Moment,
@@ -109,7 +109,7 @@ impl Client {
         }
     }
 
-    /// Its session has ended, and what it knew with it.
+    /// Its session has ended, and it forgets what it was told.
     pub(super) fn hang_up(&mut self) {
         self.session = None;
     }
@@ -144,7 +144,7 @@ impl Client {
             self.send(now, shards, &Message::Subscribe(Vni(vni)));
         } else if changes {
             self.send(now, shards, &Message::Unsubscribe(Vni(vni)));
-            // Whoever unsubscribes has withdrawn what it announces there.
+            // An UNSUBSCRIBE also withdraws its routes there.
             self.announces.retain(|(of, _)| *of != vni);
             if let Some(session) = &mut self.session {
                 session.view.remove(&vni);
@@ -152,7 +152,7 @@ impl Client {
         }
     }
 
-    /// Reads all that its shard has to write. What it was told, in order.
+    /// Reads all that its shard has to write. Returns the updates, in order.
     pub(super) fn read(&mut self, now: Moment, shards: &mut [Shard]) -> Result<Vec<Told>, String> {
         let mut told = Vec::new();
         let Some(session) = &mut self.session else { return Ok(told) };

@@ -23,16 +23,16 @@ pub(super) struct Letter {
 #[derive(Debug)]
 pub(super) struct Engine {
     names: Vec<String>,
-    /// Sites that do not hear another: from, to.
+    /// Pairs of sites of which the second does not hear the first.
     pub(super) cut: BTreeSet<(usize, usize)>,
-    /// What each site listens to, and since when each other site's server knows.
+    /// The VNIs that each site listens to, and since when each other site's server knows of that.
     listens: Vec<BTreeMap<Vni, Vec<Moment>>>,
-    /// By the moment of arrival, then by a number.
+    /// Messages by the moment of arrival, then by a number.
     under_way: BTreeMap<(Moment, u64), (usize, Letter)>,
     serial: u64,
-    /// The arrival of the latest message of each kind: those of one subject stay in order.
+    /// The arrival of the latest message of each kind: messages of one subject stay in order.
     latest: BTreeMap<(usize, usize, u64), Moment>,
-    /// Sites to which messages are lost until then.
+    /// For each site, the moment until which messages to it are lost.
     pub(super) overflows: Vec<Moment>,
 }
 
@@ -130,7 +130,7 @@ impl Engine {
         }
     }
 
-    /// The next message that has arrived, and the site where.
+    /// The next message that has arrived, and its site.
     pub(super) fn arrived(&mut self, now: Moment) -> Option<(usize, Letter)> {
         let entry = self.under_way.first_entry().filter(|entry| entry.key().0 <= now)?;
         Some(entry.remove())

@@ -11,7 +11,7 @@ fn millis(count: usize) -> Duration {
 }
 
 impl World {
-    /// Makes something go wrong.
+    /// Causes a fault.
     pub(super) fn make_trouble(&mut self) {
         if self.plan.faults.is_empty() {
             return;
@@ -96,7 +96,7 @@ impl World {
         };
         process.link.drain(now);
         if self.rng.chance(200) {
-            // The operator has thought better of it.
+            // The operator has changed their mind.
             process.link.undrain(now);
             return self.note(|| format!("site {site} drains for a moment"));
         }
@@ -112,7 +112,7 @@ impl World {
         };
         process.is_connected = false;
         process.link.disconnected(now);
-        // Some of what waited had gone into the connection.
+        // Some of the waiting messages had gone into the connection.
         for _ in 0..self.rng.below(5) {
             process.link.next_message();
         }
@@ -121,7 +121,7 @@ impl World {
         self.note(|| format!("site {site} loses the engine until {}", until.0));
     }
 
-    /// Ends what is over.
+    /// Ends the faults whose time is over.
     pub(super) fn end_trouble(&mut self) {
         let now = self.now;
         let is_over = |(until, _): &mut (Moment, (usize, usize))| *until <= now;
@@ -151,7 +151,7 @@ impl World {
         }
     }
 
-    /// Everything that goes wrong is over.
+    /// Ends all faults.
     pub(super) fn calm(&mut self) {
         self.note(|| "nothing goes wrong any more".into());
         self.engine.cut.clear();

@@ -63,7 +63,7 @@ impl World {
         self.settle_in(site);
     }
 
-    /// Clients go on where their connections are.
+    /// Clients follow their connections.
     fn settle_in(&mut self, site: usize) {
         let entry = &mut self.sites[site];
         let Some(process) = &mut entry.process else { return };
@@ -79,7 +79,7 @@ impl World {
         let mut bytes = Vec::new();
         let mut each = |kind| write(kind, &mut bytes);
         snapshot(now, handover.connections(), &link, handover.tables(), &mut each);
-        // The old process sends some of what it still has.
+        // The old process sends some of the messages that it still has.
         for _ in 0..self.rng.below(8) {
             let Some(outgoing) = old.link.next_message().filter(|_| old.is_connected) else {
                 break;

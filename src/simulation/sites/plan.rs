@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::simulation::Rng;
 
-/// What goes wrong in a run, and how large everything is.
+/// The faults of a run, and its sizes.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) sites: usize,
@@ -12,46 +12,46 @@ pub(super) struct Plan {
     pub(super) clients: usize,
     pub(super) vnis: u32,
     pub(super) routes: u32,
-    /// Routes of each VNI that each site announces all along: one, or more than a peer's turn is long.
+    /// The number of routes of each VNI that each site always announces: one, or more than one turn of a peer serves.
     pub(super) anchors: u32,
-    /// Between two things that a client of a site does, on average.
+    /// The mean time between two actions of a site's clients.
     pub(super) churn: Duration,
-    /// Between two faults.
+    /// The mean time between two faults.
     pub(super) faults_every: Duration,
     pub(super) faults: Vec<Fault>,
-    /// Messages that are lost, come twice, and come late, of a thousand.
+    /// Of a thousand messages: how many are lost, come twice, and come late.
     pub(super) drops: usize,
     pub(super) repeats: usize,
     pub(super) delays: usize,
-    /// An interest may take seconds to reach other servers.
+    /// Whether an interest may take seconds to reach other servers.
     pub(super) slow_interest: bool,
-    /// For how long things go wrong.
+    /// For how long there are faults.
     pub(super) trouble: Duration,
     /// Batches and messages in 10 ms above which a link gathers changes.
     pub(super) gathers_above: u32,
-    /// Updates that a shard serves in a turn.
+    /// The number of updates that a shard serves in a turn.
     pub(super) work_per_turn: usize,
-    /// Bytes of a chunk.
+    /// The number of bytes of a chunk.
     pub(super) low_water: usize,
     pub(super) is_verbose: bool,
 }
 
-/// Something that goes wrong.
+/// A kind of fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Fault {
     /// Two sites do not reach each other, or one does not reach the other.
     Partition,
     /// The process of a site ends, and another one starts.
     Restart,
-    /// The same, announced.
+    /// The same after a drain.
     Drain,
-    /// The process of a site hands everything over to another one, or gives up half way.
+    /// The process of a site hands over to another one, or gives up half way.
     Handover,
     /// The process of a site stands still.
     Freeze,
     /// One site, or all, lose their connection to the engine.
     Engine,
-    /// Messages to a site are lost for a moment, and it knows.
+    /// Messages to a site are lost for a moment, and the site learns of it.
     Overflow,
     /// A site's connection takes few messages.
     Slow,
@@ -72,7 +72,7 @@ impl Fault {
 
 impl Plan {
     pub(super) fn draw(rng: &mut Rng, is_verbose: bool) -> Self {
-        // Single faults are found easier alone.
+        // A bug of a single fault is easier to find without the others.
         let faults = match rng.below(4) {
             0 => vec![*rng.pick(&Fault::ALL)],
             1 => Vec::new(),

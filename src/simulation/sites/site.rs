@@ -16,7 +16,7 @@ use crate::shard::{
 };
 use crate::simulation::Rng;
 
-/// What is on its way from one shard to another.
+/// The parcels on their way from one shard to another.
 #[derive(Debug, Default)]
 struct Channel {
     requests: VecDeque<Vec<Request>>,
@@ -26,16 +26,16 @@ struct Channel {
 /// The process of a site.
 #[derive(Debug)]
 pub(super) struct Process {
-    /// Of which the last owns no VNI.
+    /// Its shards; the last owns no VNI.
     pub(super) shards: Vec<Shard>,
     channels: Vec<Vec<Channel>>,
     pub(super) link: Link,
     pub(super) is_connected: bool,
-    /// Connections that have come to shards: of which peer, to which, and where.
+    /// Connections that have arrived at shards: peer, shard and slot.
     pub(super) arrived: Vec<(PeerId, usize, Slot)>,
-    /// What shards have said of a handover.
+    /// Answers of shards about a handover.
     pub(super) answers: VecDeque<(ShardId, Answer<Traveller>)>,
-    /// Messages that its connection takes at a time.
+    /// The number of messages that its connection takes at a time.
     pub(super) takes: usize,
 }
 
@@ -44,15 +44,15 @@ pub(super) struct Process {
 pub(super) struct Site {
     pub(super) process: Option<Process>,
     pub(super) clients: Vec<Client>,
-    /// It stands still until then.
+    /// The moment until which it stands still.
     pub(super) frozen_until: Moment,
-    /// It starts again then.
+    /// The moment at which it starts again.
     pub(super) starts_at: Option<Moment>,
-    /// It ends then.
+    /// The moment at which it ends.
     pub(super) ends_at: Option<Moment>,
-    /// Its connection comes back then.
+    /// The moment at which its connection comes back.
     pub(super) connects_at: Option<Moment>,
-    /// Messages that came while it stood still.
+    /// The number of messages that came while it stood still.
     pub(super) missed: usize,
 }
 
@@ -74,7 +74,7 @@ impl Process {
         let [a, b, c, d] = seeds;
         let hasher = RandomState::with_seeds(a, b, c, d);
         let channels = || (0..count).map(|_| Channel::default()).collect();
-        // Clocks of sites differ, and that of a later process is later.
+        // Clocks of sites differ, and a later process has a later clock.
         let wall = now.0 + 1_700_000_000_000_000;
         let place = layout.guest().map_or(ShardId(0), |guest| guest.0);
         Self {
@@ -92,7 +92,7 @@ impl Process {
         self.shards.len() - 1
     }
 
-    /// One round of every shard, and of the link. Whether anything is on its way between them.
+    /// One round of every shard, and of the link. Returns whether messages are on their way between them.
     pub(super) fn round(&mut self, rng: &mut Rng, now: Moment) -> (bool, Vec<LinkOutput>) {
         let count = self.shards.len();
         let first = rng.below(count);
@@ -133,7 +133,7 @@ impl Process {
         }
     }
 
-    /// Does what is asked of shards, and of the link beside them.
+    /// Carries out commands to shards, and to the link beside them.
     pub(super) fn obey(&mut self, now: Moment, commands: Vec<(ShardId, MoveCommand<Traveller>)>) {
         for (shard, command) in commands {
             let place = shard.index();

@@ -11,17 +11,17 @@ use crate::federation::link::{Address, BusSource, LinkEvent, LinkSettings, Outpu
 use crate::ids::{Moment, PeerId};
 use crate::simulation::Rng;
 
-/// Routes of a site that is away are kept for so long: longer than any trouble that is not the end.
+/// How long routes of an absent site are kept: longer than any trouble but the site's end.
 const STALE: Duration = Duration::from_secs(20);
 /// Clients of a new process are back within this time.
 const WARMING: Duration = Duration::from_secs(5);
 const LISTENING: Duration = Duration::from_millis(300);
-/// When nothing goes wrong any more, views are right after so long: a process that starts at the end of the
-/// trouble must warm up, and one that is silent must be noticed.
+/// The time after the trouble in which all views become right: a process that starts at the end of the
+/// trouble must warm up, and a silent one must be noticed.
 const REPAIRS: Duration = Duration::from_secs(25);
-/// Each site announces some routes of each VNI all the time, of its own numbers.
+/// The first number of the anchors: routes of each VNI that each site always announces, with numbers of its own.
 const ANCHORS: u32 = 9000;
-/// From the numbers of one site's to those of the next.
+/// The distance from one site's first number to the next site's.
 const SPACING: u32 = 600;
 
 /// See the module's documentation.
@@ -32,11 +32,11 @@ pub(super) struct World {
     pub(super) now: Moment,
     pub(super) sites: Vec<Site>,
     pub(super) engine: Engine,
-    /// When sites reach each other again.
+    /// When pairs of sites reach each other again.
     pub(super) heals: Vec<(Moment, (usize, usize))>,
-    /// When sites learn that they have lost messages.
+    /// When each site learns that it has lost messages.
     pub(super) overflowed: Vec<(Moment, usize)>,
-    /// Clients that come back then.
+    /// Clients, by the moment of their return.
     returns: BTreeMap<(Moment, u64), (usize, usize)>,
     next_peer: u64,
     pub(super) handovers: u64,
@@ -114,7 +114,7 @@ impl World {
         self.calm();
         let end = self.now + REPAIRS;
         let mut right = 0;
-        // Right for a while: nothing that is still to come may make it wrong.
+        // Views must stay right for a while: nothing that is still to come may make them wrong.
         while right < 100 {
             self.step()?;
             match self.wrong().or_else(|| self.waits()) {
@@ -126,7 +126,7 @@ impl World {
         Ok(())
     }
 
-    /// Between two steps something small happens: in trouble often, else as often as a link looks at the clock.
+    /// Something small happens between two steps: often in trouble, otherwise as often as a link looks at the clock.
     fn step(&mut self) -> Result<(), String> {
         let step = if self.is_trouble { self.rng.between(1, 12) } else { 25 };
         self.now = self.now + Duration::from_millis(step as u64);
@@ -154,7 +154,7 @@ impl World {
         Ok(())
     }
 
-    /// A client of a site does something.
+    /// A client of a site acts.
     fn act(&mut self) {
         let site = self.rng.below(self.sites.len());
         let client = self.rng.below(self.plan.clients);
@@ -180,7 +180,7 @@ impl World {
                 entry.subscribe(now, shards, vni, wants);
                 self.note(|| format!("site {site} client {client} wants {vni}: {wants}"));
             }
-            // Its routes stay announced nowhere while it is away, except the anchors of client 0.
+            // No client announces its routes while it is away, except the anchors of client 0.
             _ if client > 0 && ends_at.is_none() => self.client_leaves(site, client),
             _ => {}
         }
@@ -242,7 +242,7 @@ impl World {
         let Some(process) = &mut self.sites[site].process else { return };
         process.is_connected = true;
         process.link.connected(now);
-        // The client of the engine subscribes again to all that it had.
+        // The engine's client subscribes again to all its VNIs.
         for vni in process.link.listens() {
             self.engine.listen(&mut self.rng, &self.plan, now, site, vni);
         }
@@ -256,7 +256,7 @@ impl World {
         let entry = &mut self.sites[site];
         if entry.is_frozen(now) {
             entry.missed += 1;
-            return; // in a socket's buffer, which is lost with the connection
+            return; // it is in a socket's buffer, which is lost with the connection
         }
         let Some(process) = entry.process.as_mut().filter(|it| it.is_connected) else { return };
         let source = match &letter.to {
@@ -273,7 +273,7 @@ impl World {
             return Ok(());
         }
         if std::mem::take(&mut self.sites[site].missed) > 0 {
-            // It stood still, and the engine has given it up.
+            // The site stood still, and the engine has given it up.
             let after = Duration::from_millis(self.rng.between(10, 500) as u64);
             self.disconnect(site, after);
         }
@@ -348,7 +348,7 @@ impl World {
         Ok(())
     }
 
-    /// What is still under way in a link.
+    /// The work that is still under way in a link.
     fn waits(&self) -> Option<String> {
         for (at, site) in self.sites.iter().enumerate() {
             let Some(process) = &site.process else { return Some(format!("site {at} is away")) };
@@ -362,7 +362,7 @@ impl World {
         None
     }
 
-    /// What of all views is not as it should be.
+    /// The first difference between a view and the expected one.
     fn wrong(&self) -> Option<String> {
         for (at, site) in self.sites.iter().enumerate() {
             for (number, client) in site.clients.iter().enumerate() {
