@@ -12,7 +12,7 @@ const FIRST: u64 = 1 << 52;
 /// The number of the first peer that answers a snapshot request.
 const ANSWERS: u64 = FIRST + (1 << 20);
 
-/// The peer that subscribes to what other sites, or the reflectors of a proxy, are to be told.
+/// The peer that subscribes for other sites, or for the reflectors of a proxy.
 pub(crate) const EXPORTER: PeerId = PeerId(FIRST - 1);
 
 /// A known site, by a number that it keeps while this process lives.

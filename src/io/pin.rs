@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// The highest number that a core may have: far above what kernels count to.
+/// The highest number that a core may have: far above the numbers of any kernel.
 const CPU_MAX: usize = 8191;
 
 /// The cores of shards, as the configuration names them.

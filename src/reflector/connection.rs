@@ -316,7 +316,7 @@ impl Connection {
         self.wake();
     }
 
-    /// What the kernel says about the connection.
+    /// The kernel's state of the connection.
     pub(super) fn tcp_info(&self) -> Option<TcpInfo> {
         self.stream.tcp_info()
     }

@@ -39,7 +39,7 @@ use super::tcp_info::TcpInfo;
 use crate::ids::Moment;
 use crate::wire::MAX_FRAME;
 
-/// Bytes that a peer may have left unread, by what is known, before it gets more only slowly.
+/// The number of bytes that a peer may perhaps have unread before it gets more only slowly.
 const UNREAD: u64 = 32 * 1024;
 /// Further steps: while fewer bytes than this may be unread, one segment in each such time.
 const SLOWER: [(u64, Duration); 3] = [

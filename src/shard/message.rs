@@ -88,7 +88,7 @@ impl Request {
         }
     }
 
-    /// Whether it is useless once its peer's session has ended: the end withdraws what the request
+    /// Whether it is useless once its peer's session has ended: the end withdraws the routes that it
     /// would announce.
     pub(crate) fn is_moot(&self) -> bool {
         !matches!(self, Self::Leave { .. } | Self::Hold { .. })
@@ -118,7 +118,7 @@ pub(crate) enum Delivery {
     Batch { audience: Audience, batch: Arc<Batch> },
     /// Answers one [`Request::Pull`].
     Chunk { peer: PeerId, vni: Vni, subscription: u32, chunk: Chunk },
-    /// Counts the effects of a peer's updates.
+    /// The effects of a peer's updates, for its counts.
     Announced { peer: PeerId, counted: Counted },
     /// The policy refuses, or reports, an announcement: the first of the peer in that VNI for this reason.
     Refused { peer: PeerId, vni: Vni, refusal: Refusal, example: Example },

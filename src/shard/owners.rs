@@ -74,7 +74,7 @@ impl Owners<'_> {
         self.tables.queue().await_drained(peer);
     }
 
-    /// The next awaited peer of which a queue holds no requests any more.
+    /// The next awaited peer that has no requests any more in some queue.
     pub(super) fn take_drained(&mut self) -> Option<PeerId> {
         let Self { mesh, tables } = self;
         tables.queue().take_drained().or_else(|| mesh.queues().find_map(FairQueue::take_drained))

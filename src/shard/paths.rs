@@ -25,7 +25,7 @@ impl Shard {
         self.connections.unproven_paths()
     }
 
-    /// Takes what the kernel says of a path. Returns the peer's name when it has just become clear that large
+    /// Takes the kernel's report on a path. Returns the peer's name when it has just become clear that large
     /// packets do not reach it.
     pub(crate) fn looked_at_path(
         &mut self,

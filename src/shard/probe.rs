@@ -56,7 +56,7 @@ impl Shard {
         format!("{pulls} pulls, behind {behind:?}, {} bytes waiting", peer.outbox.bytes())
     }
 
-    /// The occupancy, counted by a look at each peer and each VNI. The numbers of what waits for peers change from look
+    /// The occupancy, counted by a look at each peer and each VNI. The numbers of backlogs change from look
     /// to look and are copied from `counted`.
     pub(crate) fn held(&self, counted: Occupancy) -> Occupancy {
         let Occupancy { behind, slow_peers, backlog, .. } = counted;

@@ -35,7 +35,7 @@ pub(crate) struct Size {
     pub(crate) stale: u64,
 }
 
-/// What the owner of a VNI knows about one peer and one destination.
+/// The facts that the owner of a VNI knows about one peer and one destination.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct DeliveryFacts {
     pub(crate) subscription: Option<SubscriptionState>,

@@ -27,7 +27,7 @@ pub(super) struct Members {
     /// Members whose routes are still being withdrawn, as a list and by peer.
     leaving: Vec<u32>,
     left: AHashMap<PeerId, u32>,
-    /// Members that withdrew their last route and may be unused.
+    /// Members that neither announced nor subscribed when they were listed.
     idle: VecDeque<u32>,
     /// Members that are behind.
     behind: Vec<u32>,

@@ -212,7 +212,7 @@ impl Vnet {
     }
 }
 
-/// What all VNIs of a shard have in common.
+/// The values that all VNIs of a shard have in common.
 #[derive(Debug)]
 pub(crate) struct TableBasis {
     pub(crate) bounds: TableBounds,

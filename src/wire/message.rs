@@ -36,7 +36,7 @@ pub enum Message {
     EndOfTable(Vni),
     /// The sender ends the session on purpose.
     Goodbye,
-    /// The routes of the receiver that a leaf has in a VNI.
+    /// The routes of a VNI that a leaf has from the receiver.
     Report(Report),
 }
 

@@ -10,7 +10,7 @@ use super::{Digest, Vni, WireError, proto};
 pub struct Report {
     /// The VNI.
     pub vni: Vni,
-    /// The routes of the receiver that the leaf has.
+    /// The routes that the leaf has from the receiver.
     pub routes: Digest,
     /// How many routes of all its servers the leaf's kernel has; `None` if the leaf writes no routes of the VNI to a
     /// kernel.

@@ -12,8 +12,8 @@ use crate::session::CloseReason;
 use crate::shard::config::TICK;
 use crate::shard::inspect::{ByAction, Metrics, Occupancy};
 
-/// Metrics whose part for connections is updated at each event. The numbers of what waits for peers are
-/// those of the last tick; the number of sessions is always exact.
+/// Metrics whose part for connections is updated at each event. Backlogs are those of the last tick; the number
+/// of sessions is always exact.
 #[derive(Debug, Default)]
 pub(crate) struct Counting {
     metrics: Metrics,
@@ -43,13 +43,13 @@ impl Counting {
         self.now.established += 1;
     }
 
-    /// A session ends here, or leaves for another shard.
+    /// A session ends here, or goes on elsewhere.
     pub(super) fn left(&mut self, peer: &Peer) {
         self.now.established -= u64::from(peer.session.is_established());
         self.now.subscriptions -= peer.memberships.subscriptions();
     }
 
-    /// A session arrives from another shard.
+    /// A session that began elsewhere goes on here.
     pub(super) fn arrived(&mut self, peer: &Peer) {
         self.now.established += u64::from(peer.session.is_established());
         self.now.subscriptions += peer.memberships.subscriptions();
@@ -86,12 +86,12 @@ impl Counting {
         self.sent += sent;
     }
 
-    /// Resets the numbers of what waits for peers: the tick counts it anew at each peer.
+    /// Resets the numbers of backlogs: the tick counts them again, peer by peer.
     pub(super) fn begin_tick(&mut self) {
         self.now = Occupancy { behind: 0, slow_peers: 0, backlog: 0, ..self.now };
     }
 
-    /// A tick counts what waits for a peer.
+    /// A tick counts the backlog of a peer.
     pub(super) fn look(&mut self, now: Moment, peer: &mut Peer) {
         self.now.behind += peer.behind_count();
         self.now.slow_peers += u64::from(peer.is_slow(now));

@@ -207,7 +207,7 @@ impl Connections {
         })
     }
 
-    /// The numbers of what is left when every peer has gone; they should be 0.
+    /// The numbers of leftovers when every peer has gone; they should be 0.
     #[cfg(test)]
     pub(super) fn leftovers(&self) -> Vec<(&'static str, usize)> {
         vec![

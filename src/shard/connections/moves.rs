@@ -200,7 +200,7 @@ impl Connections {
         let id = peer.id;
         let slot = self.peers.insert(peer);
         self.go_on_reading(slot);
-        // Nobody read it during the move, so its silence means nothing.
+        // It was not read during the move, so its silence means nothing.
         self.peers[slot].session.excuse(now);
         self.by_id.insert(id, slot);
         let peer = &mut self.peers[slot];

@@ -35,7 +35,7 @@ pub(crate) struct Peer {
     /// Subscriptions that are behind and have no pull under way.
     pub(in crate::shard) behind: RareQueue<(Vni, u32)>,
     pub(in crate::shard) pulls: u32,
-    /// The rhythm of its KEEPALIVEs, and whether they wake nobody now.
+    /// The rhythm of its KEEPALIVEs, and whether they wake no thread now.
     pub(in crate::shard) quiet: Quiet,
     pub(in crate::shard) is_held: bool,
     /// `None` for a peer that may be sent to at any pace.

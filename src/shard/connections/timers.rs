@@ -9,7 +9,7 @@ use crate::shard::config::TICK;
 use crate::shard::owners::Owners;
 
 impl Connections {
-    /// `is_late` says that the loop itself stood still: what peers sent meanwhile has not been read,
+    /// `is_late` says that the loop itself stood still: the bytes that peers sent have not been read,
     /// so no peer counts as silent this time.
     pub(in crate::shard) fn tick(
         &mut self,
@@ -70,7 +70,7 @@ impl Connections {
             .collect()
     }
 
-    /// Takes what the kernel says of a path. Returns the peer's name when it has just become clear that large
+    /// Takes the kernel's report on a path. Returns the peer's name when it has just become clear that large
     /// packets do not reach it.
     pub(in crate::shard) fn looked_at_path(
         &mut self,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::QUANTUM;
 use crate::ids::PeerId;
 
-/// What the last request of a turn may cost beyond the quantum: a chunk.
+/// By how much the last request of a turn may exceed the quantum: the cost of a chunk.
 const OVERSHOOT: usize = 512;
 
 /// See the module's documentation.

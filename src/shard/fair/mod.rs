@@ -36,7 +36,7 @@ type Ticket = (PeerId, u64);
 struct Source {
     /// Each request with the generation in which it came.
     requests: VecDeque<(u64, Request)>,
-    /// What its requests cost.
+    /// The cost of its requests.
     cost: usize,
     /// The cost that it may still be served in this turn; below 0: the cost that it was served too much.
     credit: isize,

@@ -346,7 +346,7 @@ fn no_room(peer: &str, vni: Vni) -> String {
     )
 }
 
-/// The names with the words before them; `None` without names.
+/// The names behind the word for them; `None` without names.
 fn several(what: &str, names: &[String]) -> Option<String> {
     match names {
         [] => None,

@@ -32,7 +32,7 @@ pub(crate) struct ExplainQuery {
     pub(crate) next_hop: Option<NextHop>,
 }
 
-/// What the shard of a peer's connection knows about it and one VNI.
+/// The facts that the shard of a peer's connection knows about the peer and one VNI.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct ConnectionFacts {
     pub(crate) info: PeerInfo,

@@ -233,7 +233,7 @@ mod tests {
         }
     }
 
-    /// A VNI of ten routes, of which the peer alone announces two.
+    /// A VNI of ten routes; only the peer announces two of them.
     fn sums(changed: u64) -> Sums {
         let own = [(PEER, digest(2))].into_iter().collect();
         Sums { clients: digest(10), own, changed: Some(at(changed)), ..Sums::default() }

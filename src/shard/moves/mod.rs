@@ -80,7 +80,7 @@ pub(crate) enum Answer<P> {
     Left { epoch: u64, tables: Tenants },
     /// No connection is read or sent anything from now on.
     Frozen { number: u64 },
-    /// So many connections leave now: of each, [`Answer::Moves`] or [`Answer::Gone`] follows.
+    /// This number of connections leave now: [`Answer::Moves`] or [`Answer::Gone`] follows for each.
     Parts { number: u64, connections: usize },
     /// The tables have arrived.
     Taken { epoch: u64 },

@@ -137,7 +137,7 @@ impl Tables {
         &self.owned
     }
 
-    /// The numbers of what is left when every peer has gone; they should be 0.
+    /// The numbers of leftovers when every peer has gone; they should be 0.
     #[cfg(test)]
     pub(super) fn leftovers(&self) -> Vec<(&'static str, usize)> {
         vec![

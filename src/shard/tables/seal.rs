@@ -65,7 +65,7 @@ impl Tables {
         }
     }
 
-    /// Sends what a VNI has sealed to every shard with subscribers in sync.
+    /// Sends the sealed batches of a VNI to every shard with subscribers in sync.
     pub(super) fn send_sealed(&mut self, id: TableId, mesh: &mut Mesh) {
         let Some(vnet) = self.owned[id].table.opened() else { return };
         for (audience, batch) in vnet.take_sealed() {

@@ -73,7 +73,7 @@ impl Cluster {
         resumed
     }
 
-    /// All peers read what waits for them so far.
+    /// All peers read the bytes that wait for them so far.
     pub(super) fn read_all(&mut self) {
         for (shard, slot) in std::mem::take(&mut self.ready) {
             if let Write::Bytes { bytes, .. } =

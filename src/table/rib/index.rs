@@ -10,7 +10,7 @@
 
 /// The largest number of slots of a segment: 32 KiB are moved within some 10 microseconds.
 const SLOTS_MAX: usize = 4096;
-/// The smallest number of slots of a segment.
+/// The smallest number of slots of a segment with values.
 const SLOTS_MIN: usize = 4;
 /// A segment with at least this many slots grows by a quarter: allocators have these sizes, too.
 const QUARTERS: usize = 32;

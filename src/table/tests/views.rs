@@ -333,7 +333,7 @@ fn withdrawn_routes_change_hands() {
     }
     prefixes(2..10)
         .for_each(|prefix| assert_eq!(table.withdraw(A, &prefix, 1), UpdateOutcome::Removed));
-    // Other peers take them over, and the former announcer announces them again.
+    // B takes over some of them, and A announces some again.
     prefixes(4..6)
         .for_each(|prefix| assert_eq!(table.announce(B, &prefix, 1), UpdateOutcome::Added));
     prefixes(6..8)
