@@ -68,13 +68,13 @@ impl Owners<'_> {
         waiting + self.tables.waiting(peer) >= QUANTUM
     }
 
-    /// Has [`Owners::take_drained`] name a peer when a queue with its requests has become empty of them.
+    /// Has [`Owners::take_drained`] name a peer when one of the queues holds none of its requests any more.
     pub(super) fn await_drained(&mut self, peer: PeerId) {
         self.mesh.queues().for_each(|queue| queue.await_drained(peer));
         self.tables.queue().await_drained(peer);
     }
 
-    /// The next awaited peer that has no requests any more in some queue.
+    /// The next awaited peer of which one of the queues holds no request any more.
     pub(super) fn take_drained(&mut self) -> Option<PeerId> {
         let Self { mesh, tables } = self;
         tables.queue().take_drained().or_else(|| mesh.queues().find_map(FairQueue::take_drained))

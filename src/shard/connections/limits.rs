@@ -18,8 +18,8 @@ use crate::wire::{Message, Vni};
 const RETRIES: usize = 64;
 
 impl Connections {
-    /// Counts the routes that a peer announces. [`Connections::forget_unused`] forgets the VNIs that the peer has left
-    /// by this.
+    /// Counts the routes that a peer announces. If the peer leaves a VNI by this, [`Connections::forget_unused`]
+    /// forgets the VNI.
     pub(super) fn count_routes(&mut self, slot: Slot, counted: Counted) -> Result<(), CloseReason> {
         let Counted { vni, change, routes, accepted, hits } = counted;
         let limits = self.settings.limits_of(self.peers[slot].standing.rights.class);

@@ -102,7 +102,7 @@ fn delivery(
         .routes
         .iter()
         .filter(|it| !it.is_only_own && !it.is_only_servers && it.instead.is_none());
-    // The newest change of these routes: it is in unsent bytes that reach to its position, or it is sent.
+    // The newest change of these routes: it waits in bytes that begin at or before its position, or it is sent.
     let changed = owed.filter_map(|route| route.changed).max();
     let is_from =
         |start: Option<u64>| changed.zip(start).is_some_and(|(changed, start)| changed >= start);

@@ -16,10 +16,10 @@ pub(crate) const SESSIONS: Row = Row::new().counter(
     "Sessions by event: opened, established, closed or refused; the latter two have a reason.",
 );
 
-/// Names of the limits that refuse routes, VNIs and the like, so that the reflector does not grow.
+/// Names of the limits that keep the reflector from growing.
 pub(crate) const GROWTH_LIMITS: [&str; 5] =
     ["max_routes", "memory_budget", "max_vnis", PER_VNI, PER_PEER];
-/// Names of the limits that a warning announces.
+/// Names of the limits near which the reflector warns.
 pub(crate) const PER_VNI: &str = "max_routes_per_vni";
 pub(crate) const PER_PEER: &str = "max_routes_per_peer";
 

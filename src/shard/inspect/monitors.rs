@@ -40,7 +40,7 @@ pub(crate) struct MonitoredBatch {
     pub(crate) bytes: Bytes,
     /// The number of updates.
     pub(crate) updates: u64,
-    /// The ranges of updates whose route only one peer announces or announced, each with that peer.
+    /// The ranges of bytes about routes that only one peer announces or announced, each with that peer.
     pub(crate) own: Vec<(std::ops::Range<u32>, PeerId)>,
 }
 

@@ -90,7 +90,7 @@ impl<'a> Inspection<'a> {
         Some(self.peer_info(now, peer, remotes(slot)))
     }
 
-    /// The existing ones of some sessions. Costs a look at each.
+    /// The sessions of `ids` that exist. Costs a look at each.
     pub(crate) fn sessions(
         &self,
         now: Moment,

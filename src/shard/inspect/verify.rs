@@ -179,7 +179,7 @@ impl Inspection<'_> {
         self.connections.peers().iter().any(|(_, peer)| peer.has_reported())
     }
 
-    /// The reports of a VNI by the existing ones of some peers. Costs a look at each.
+    /// The reports of a VNI by the peers of `ids` that exist. Costs a look at each.
     pub(crate) fn reports(&self, now: Moment, vni: Vni, ids: &[PeerId]) -> Vec<LeafFacts> {
         let facts = |id: &PeerId| {
             let (_, peer) = self.connections.peer(*id)?;

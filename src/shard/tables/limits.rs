@@ -47,8 +47,8 @@ impl Tables {
         Some(self.made(vni))
     }
 
-    /// The same, where the shard for a guest may ask. The guest itself bounds its tables, and if a table were
-    /// refused to it, it would wait for it for ever.
+    /// The same, where the shard for a guest may ask. The guest itself bounds its tables. If a table were refused, the
+    /// guest would wait for it for ever.
     pub(super) fn admitted_for(
         &mut self,
         vni: Vni,

@@ -8,8 +8,8 @@ use crate::shard::mesh::Mesh;
 use crate::shard::message::Delivery;
 use crate::table::Audience;
 
-/// The pause for each send. A send costs 2.2 us in the kernel up to 4 KB and 4.3 us at 38 KB, and a little before
-/// the kernel, so sends take about a third of the time.
+/// The pause for each send. A send costs 2.2 us in the kernel up to 4 KB and 4.3 us at 38 KB, and a little outside
+/// of it, so sends take about a third of the time.
 const SEND_PAUSE: Duration = Duration::from_micros(8);
 
 /// The number of changes of a VNI for which a send to each subscriber is worth its cost: some 1 KB of frames.
