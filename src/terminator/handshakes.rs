@@ -17,6 +17,7 @@ use super::HandshakePermit;
 use super::relays::Relays;
 use super::{Secured, Waiting};
 use crate::config::{ReflectorConfig, StartError, TlsConfig, TlsError};
+use crate::counts::TlsCounters;
 use crate::diary::{LeftOut, SourceLimiter};
 use crate::ids::PeerId;
 use crate::io;
@@ -36,11 +37,10 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Everything that the thread needs at its start.
 pub(super) struct Seed {
     config: watch::Receiver<ReflectorConfig>,
-    server: Arc<ServerConfig>,
+    files: Files,
     control: Arc<Control>,
     wanted: Arc<Notify>,
     done: mpsc::Sender<Secured>,
-    in_kernel: bool,
     relays: usize,
 }
 
@@ -56,8 +56,8 @@ impl Seed {
         done: mpsc::Sender<Secured>,
         (in_kernel, relays): (bool, usize),
     ) -> Result<Self, StartError> {
-        let server = load(&config.borrow().tls, in_kernel, &control)?;
-        Ok(Self { config, server, control, wanted, done, in_kernel, relays })
+        let files = Files::new(&config.borrow().tls, in_kernel, &control.tls)?;
+        Ok(Self { config, files, control, wanted, done, relays })
     }
 
     /// Runs until the acceptor is gone and all connections have sent their last bytes.
@@ -66,10 +66,9 @@ impl Seed {
         runtime: &Runtime,
         mut arrivals: mpsc::UnboundedReceiver<(Waiting, HandshakePermit)>,
     ) {
-        let Self { mut config, server, control, wanted, done, in_kernel, relays } = self;
+        let Self { mut config, mut files, control, wanted, done, relays } = self;
         let relays = Rc::new(Relays::new(relays));
         let log = Rc::new(SourceLimiter::new());
-        let mut files = Files::new(server, &config.borrow().tls, in_kernel);
         let tasks = LocalSet::new();
         tasks.block_on(runtime, async {
             let mut look = interval(LOOK);
@@ -83,7 +82,7 @@ impl Seed {
                             control: Arc::clone(&control),
                             wanted: Arc::clone(&wanted),
                             done: done.clone(),
-                            in_kernel,
+                            in_kernel: files.in_kernel,
                             relays: Rc::clone(&relays),
                             log: Rc::clone(&log),
                         };
@@ -91,12 +90,12 @@ impl Seed {
                     }
                     Ok(()) = config.changed() => {
                         let tls = config.borrow_and_update().tls.clone();
-                        files.renew(&tls, &control);
+                        files.renew(&tls, &control.tls);
                     }
                     _ = look.tick() => {
                         let tls = config.borrow().tls.clone();
                         if files.have_changed(&tls) {
-                            files.renew(&tls, &control);
+                            files.renew(&tls, &control.tls);
                         }
                         say_left_out(&log);
                     }
@@ -113,10 +112,10 @@ impl Seed {
 fn load(
     config: &TlsConfig,
     in_kernel: bool,
-    control: &Control,
+    counters: &TlsCounters,
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let (server, until) = tls::server(&config.paths(), in_kernel)?;
-    control.tls.set_certificate(until);
+    counters.set_certificate(until);
     Ok(server)
 }
 
@@ -125,14 +124,18 @@ struct Files {
     server: Arc<ServerConfig>,
     /// Whether they are for connections that the kernel carries.
     in_kernel: bool,
+    /// The mark of the files from before they were read: so a file that was replaced meanwhile counts as changed.
     stamp: Stamp,
     /// Why the changed files can't be used; then the previous ones stay in use.
     fault: Option<TlsError>,
 }
 
 impl Files {
-    fn new(server: Arc<ServerConfig>, config: &TlsConfig, in_kernel: bool) -> Self {
-        Self { server, in_kernel, stamp: config.paths().stamp(), fault: None }
+    /// Reads the files for the first time.
+    fn new(config: &TlsConfig, in_kernel: bool, counters: &TlsCounters) -> Result<Self, TlsError> {
+        let stamp = config.paths().stamp();
+        let server = load(config, in_kernel, counters)?;
+        Ok(Self { server, in_kernel, stamp, fault: None })
     }
 
     /// Files are written one after the other: unusable files may be complete a moment later.
@@ -140,9 +143,9 @@ impl Files {
         self.fault.is_some() || config.paths().stamp() != self.stamp
     }
 
-    fn renew(&mut self, config: &TlsConfig, control: &Control) {
+    fn renew(&mut self, config: &TlsConfig, counters: &TlsCounters) {
         let stamp = config.paths().stamp();
-        match load(config, self.in_kernel, control) {
+        match load(config, self.in_kernel, counters) {
             Ok(server) => {
                 self.server = server;
                 if self.stamp != stamp || self.fault.is_some() {
@@ -152,7 +155,7 @@ impl Files {
             }
             Err(fault) => {
                 if self.fault.as_ref() != Some(&fault) {
-                    control.tls.reload_failed();
+                    counters.reload_failed();
                     error!(%fault, "cannot use the files of TLS: the reflector keeps using the \
                          previous files");
                 }
@@ -264,4 +267,43 @@ async fn farewell(tcp: &TcpStream) {
         }
     };
     timeout(FAREWELL, drained).await.ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+    use std::process::Command;
+
+    use support::tls::{Authority, Folder, Validity};
+
+    use super::*;
+
+    /// The file of authorities is a pipe, so that the test knows when the reader has got as far as that.
+    #[test]
+    fn a_certificate_that_is_replaced_while_the_files_are_read_counts_as_changed() {
+        let (folder, authority) = (Folder::default(), Authority::new("ca"));
+        let own = authority.issue(&folder, "own", &["::1"], Validity::Now);
+        let next = authority.issue(&folder, "next", &["::1"], Validity::Now);
+        let (ca, pipe) = (authority.file(&folder, "ca.pem"), folder.path().join("pipe"));
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let config = TlsConfig {
+            certificate: Some(own.certificate.clone()),
+            key: Some(own.key.clone()),
+            ca: Some(pipe.clone()),
+            ..TlsConfig::default()
+        };
+        let read = |path: &PathBuf| fs::read_to_string(path).unwrap();
+        let files = std::thread::scope(|scope| {
+            let files =
+                scope.spawn(|| Files::new(&config, false, &TlsCounters::default()).unwrap());
+            let mut reader = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+            folder.write("own.pem", &read(&next.certificate));
+            folder.write("own.key", &read(&next.key));
+            std::io::Write::write_all(&mut reader, read(&ca).as_bytes()).unwrap();
+            drop(reader);
+            files.join().unwrap()
+        });
+        assert!(files.have_changed(&config));
+    }
 }

@@ -12,7 +12,7 @@
 //! flood of them gets only the processor time that is left over (the thread yields), and the places of handshakes that
 //! take long.
 //!
-//! Imports: access, config, diary, ids, io, relaxed, session, threads, tls.
+//! Imports: access, config, counts, diary, ids, io, relaxed, session, threads, tls.
 
 #[cfg(not(feature = "tls"))]
 mod absent;
