@@ -43,7 +43,7 @@ pub(crate) struct Quiet {
     regular: u8,
     /// Whether it is so regular that it is held for the next KEEPALIVE.
     holds: bool,
-    /// Whether the bytes read now have waited for the end of a hold.
+    /// Whether the next KEEPALIVE that is read has waited for the end of a hold.
     has_waited: bool,
 }
 
@@ -63,15 +63,16 @@ impl Quiet {
         (self.holds, self.has_waited) = (false, true);
     }
 
-    /// ... and has read them, if there were any.
+    /// ... and has read them, if there were any: no KEEPALIVE that comes later has waited.
     pub(crate) fn fetched(&mut self) {
         self.has_waited = false;
     }
 
     /// Notes that a KEEPALIVE was read. Returns when to hold the peer for its next one.
     pub(crate) fn keepalive(&mut self, now: Moment, interval: Duration) -> Option<Hold> {
-        // A KEEPALIVE that has waited came before now, and most likely when it was expected.
-        let came = if self.has_waited { self.expected } else { now };
+        // A KEEPALIVE that has waited came before now, and most likely when it was expected. That is true of one
+        // KEEPALIVE only: a peer may send thousands while it is held.
+        let came = if std::mem::take(&mut self.has_waited) { self.expected } else { now };
         let (early, late) = (self.expected.since(came), came.since(self.expected));
         let is_regular = early.max(late) <= TOLERANCE;
         self.regular = if is_regular { (self.regular + 1).min(REGULAR) } else { 0 };
@@ -127,6 +128,20 @@ mod tests {
             }
             assert!(at.since(due) < Duration::from_millis(70), "round {round}");
         }
+    }
+
+    #[test]
+    fn of_many_keepalives_that_waited_one_came_when_it_was_expected() {
+        let mut quiet = Quiet::default();
+        let first = Moment(1_000_000);
+        let hold = (0..4).filter_map(|n| quiet.keepalive(first + INTERVAL * n, INTERVAL)).last();
+        quiet.end_hold();
+        let now = hold.unwrap().until;
+        let holds = (0..1000).filter_map(|_| quiet.keepalive(now, INTERVAL)).count();
+        quiet.fetched();
+        assert_eq!(holds, 1);
+        assert_eq!(quiet.expected, now + INTERVAL);
+        assert_eq!(quiet.hold(), None, "it is no longer regular");
     }
 
     #[test]

@@ -7,6 +7,9 @@ use super::Slot;
 use crate::ids::Moment;
 
 /// The moments at which holds begin and end. A moment may be out of date: its hold is off.
+///
+/// Bound: two moments for each peer, because a peer is held only for the next KEEPALIVE, and only if its last ones came
+/// one interval after the other.
 #[derive(Debug, Default)]
 pub(super) struct Holds(BinaryHeap<Reverse<(Moment, Slot)>>);
 
