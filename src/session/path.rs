@@ -26,19 +26,28 @@ pub(crate) enum Path {
     /// No large write was made yet.
     #[default]
     Untried,
-    /// Behind this many bytes a large write was made, at this moment.
+    /// At this moment a large write began. `behind`: how many bytes will be acknowledged when all earlier ones are, as
+    /// the kernel counts. That is more than was written where TLS is in the kernel: also its handshake and its headers.
     Tried { behind: u64, at: Moment },
     /// No byte of it is acknowledged, though it should be.
     Swallows { behind: u64, at: Moment },
-    /// Large packets get through.
+    /// Large packets get through, or the kernel does not say.
     Passes,
 }
 
 impl Path {
-    /// Notes a write: `total` bytes have been written so far, the last `length` of them at once.
-    pub(crate) fn written(&mut self, now: Moment, total: u64, length: usize) {
+    /// A write of this many bytes is about to begin. `ask` asks the kernel, which happens once.
+    pub(crate) fn before_write(
+        &mut self,
+        now: Moment,
+        length: usize,
+        ask: impl FnOnce() -> Option<TcpInfo>,
+    ) {
         if *self == Self::Untried && length >= LARGE {
-            *self = Self::Tried { behind: total.saturating_sub(length as u64), at: now };
+            *self = ask().map_or(Self::Passes, |TcpInfo { acked, unacked, .. }| Self::Tried {
+                behind: acked + unacked,
+                at: now,
+            });
         }
     }
 
@@ -97,13 +106,19 @@ mod tests {
         }
     }
 
-    /// A path on which 5000 bytes were written behind 60, in second 10.
+    /// A path on which 5000 bytes were written behind 60, in second 10. Of the 60, 20 were not acknowledged then.
     fn tried() -> Path {
+        tried_behind(0)
+    }
+
+    /// The same where the kernel has sent more bytes than were written.
+    fn tried_behind(more: u64) -> Path {
         let mut path = Path::default();
-        path.written(Moment(SECOND), 60, 60);
+        let asked = |acked, unacked| Some(TcpInfo { unacked, ..tcp_info(more + acked, 64_000) });
+        path.before_write(Moment(SECOND), 60, || panic!("a small write proves nothing"));
         assert!(!path.is_open());
-        path.written(Moment(10 * SECOND), 5060, 5000);
-        path.written(Moment(11 * SECOND), 7060, 2000);
+        path.before_write(Moment(10 * SECOND), 5000, || asked(40, 20));
+        path.before_write(Moment(11 * SECOND), 2000, || panic!("it asks once"));
         path
     }
 
@@ -129,8 +144,24 @@ mod tests {
     fn what_is_acknowledged_once_gets_through() {
         let mut path = tried();
         assert!(!look(&mut path, 14, &tcp_info(61, 64_000), 0));
-        path.written(Moment(20 * SECOND), 20_000, 5000);
+        path.before_write(Moment(20 * SECOND), 5000, || panic!("it is known"));
         assert!(!path.is_open());
         assert!(!look(&mut path, 30, &tcp_info(61, 64_000), 0));
+    }
+
+    #[test]
+    fn acknowledged_bytes_of_the_tls_handshake_prove_nothing() {
+        let handshake = 1800;
+        let mut path = tried_behind(handshake);
+        assert!(look(&mut path, 15, &tcp_info(handshake + 60, 64_000), 0));
+        assert!(!look(&mut path, 17, &tcp_info(handshake + 1508, 64_000), 0));
+        assert_eq!(path, Path::Passes);
+    }
+
+    #[test]
+    fn without_a_kernel_that_counts_nobody_asks_again() {
+        let mut path = Path::default();
+        path.before_write(Moment(SECOND), 5000, || None);
+        assert!(!path.is_open());
     }
 }

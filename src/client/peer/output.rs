@@ -23,8 +23,6 @@ pub(super) struct Output {
     pacer: Option<Pacer>,
     /// Nothing is written before this.
     wait: Option<Moment>,
-    /// Bytes written in all. The SYN counts as one, as it does in acknowledgements.
-    total: u64,
     /// Whether large packets reach the server.
     path: Path,
 }
@@ -38,7 +36,6 @@ impl Output {
             granted: 0,
             pacer: Some(Pacer::new(now, Pacing::default())),
             wait: None,
-            total: 1,
             path: Path::default(),
         }
     }
@@ -69,11 +66,10 @@ impl Output {
                 return Ok(());
             }
             let piece = &self.bytes[self.written..self.granted];
+            self.path.before_write(now, piece.len(), || tcp_info(socket));
             match try_send(socket, piece, self.pacer.is_some()) {
                 Ok(count) => {
                     self.written += count;
-                    self.total += count as u64;
-                    self.path.written(now, self.total, count);
                     if let Some(pacer) = &mut self.pacer {
                         pacer.sent(count);
                     }

@@ -46,6 +46,7 @@ impl Connections {
             }
         };
         let Some(bytes) = bytes else { return Write::Nothing };
+        peer.sending.path.before_write(now, bytes.len(), look);
         (peer.sending.writing, peer.sending.began) = (true, now);
         peer.counts.in_flight = bytes.len();
         let taken = peer.outbox.take_taken();
@@ -68,7 +69,6 @@ impl Connections {
         buffers.give_back(bytes);
         let Some(peer) = peers.get_mut(slot) else { return };
         peer.counts.bytes_sent += len as u64;
-        peer.sending.path.written(now, peer.counts.bytes_sent, len);
         peer.outbox.finished(|received| counting.propagation.record(now.since(received)));
         peer.sending.writing = false;
         peer.sending.progress = now;
