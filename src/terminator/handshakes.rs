@@ -8,12 +8,13 @@ use std::time::Duration;
 use rustls::{Connection, ServerConfig, ServerConnection};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{error, info, warn};
 
 use super::HandshakePermit;
+use super::places::Places;
 use super::relays::Relays;
 use super::{Secured, Waiting};
 use crate::config::{ReflectorConfig, StartError, TlsConfig, TlsError};
@@ -39,7 +40,7 @@ pub(super) struct Seed {
     config: watch::Receiver<ReflectorConfig>,
     files: Files,
     control: Arc<Control>,
-    wanted: Arc<Notify>,
+    places: Places,
     done: mpsc::Sender<Secured>,
     relays: usize,
 }
@@ -52,12 +53,12 @@ impl Seed {
     pub(super) fn new(
         config: watch::Receiver<ReflectorConfig>,
         control: Arc<Control>,
-        wanted: Arc<Notify>,
+        places: Places,
         done: mpsc::Sender<Secured>,
         (in_kernel, relays): (bool, usize),
     ) -> Result<Self, StartError> {
         let files = Files::new(&config.borrow().tls, in_kernel, &control.tls)?;
-        Ok(Self { config, files, control, wanted, done, relays })
+        Ok(Self { config, files, control, places, done, relays })
     }
 
     /// Runs until the acceptor is gone and all connections have sent their last bytes.
@@ -66,7 +67,7 @@ impl Seed {
         runtime: &Runtime,
         mut arrivals: mpsc::UnboundedReceiver<(Waiting, HandshakePermit)>,
     ) {
-        let Self { mut config, mut files, control, wanted, done, relays } = self;
+        let Self { mut config, mut files, control, places, done, relays } = self;
         let relays = Rc::new(Relays::new(relays));
         let log = Rc::new(SourceLimiter::new());
         let tasks = LocalSet::new();
@@ -80,7 +81,7 @@ impl Seed {
                         let handshake = Handshake {
                             server: Arc::clone(&files.server),
                             control: Arc::clone(&control),
-                            wanted: Arc::clone(&wanted),
+                            places: places.clone(),
                             done: done.clone(),
                             in_kernel: files.in_kernel,
                             relays: Rc::clone(&relays),
@@ -170,7 +171,7 @@ impl Files {
 struct Handshake {
     server: Arc<ServerConfig>,
     control: Arc<Control>,
-    wanted: Arc<Notify>,
+    places: Places,
     done: mpsc::Sender<Secured>,
     in_kernel: bool,
     relays: Rc<Relays>,
@@ -188,7 +189,11 @@ impl Handshake {
             Ok(secured) => secured,
             Err(fault) => {
                 self.say(peer, remote, &fault);
-                return farewell(&tcp).await;
+                // A connection waits for a place that was given up. These farewells are as few as places: each of
+                // their handshakes had a second, as long as a farewell.
+                let place = (fault != TlsFault::NoRoom).then_some(place);
+                farewell(&tcp).await;
+                return drop(place);
             }
         };
         match self.carry(tcp, tls) {
@@ -226,7 +231,7 @@ impl Handshake {
         let mut tls = Connection::Server(ServerConnection::new(Arc::clone(&self.server))?);
         let too_long = async {
             sleep(OWN_TIME).await;
-            let is_wanted = timeout(MORE_TIME, self.wanted.notified()).await.is_ok();
+            let is_wanted = timeout(MORE_TIME, self.places.wanted()).await.is_ok();
             if is_wanted { TlsFault::NoRoom } else { TlsFault::Late }
         };
         tokio::select! {

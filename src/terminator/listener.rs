@@ -5,9 +5,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::handshakes::Seed;
+use super::places::{Places, Taker};
 use super::{HandshakePermit, News, Secured, Waiting};
 use crate::config::{ReflectorConfig, StartError};
 use crate::io;
@@ -18,30 +19,11 @@ const HANDSHAKES_MAX: usize = 1024;
 /// The most connections that wait for the acceptor after their handshake.
 const SECURED_MAX: usize = 64;
 
-/// Places for handshakes.
-#[derive(Debug)]
-struct Places {
-    free: Arc<Semaphore>,
-    /// Asks a handshake that has taken long to give up its place, the oldest first.
-    wanted: Arc<Notify>,
-}
-
-impl Places {
-    /// The next place. While there is none, a handshake that has taken long loses its place.
-    async fn take(&self) -> Option<HandshakePermit> {
-        if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
-            return Some(place);
-        }
-        self.wanted.notify_one();
-        Arc::clone(&self.free).acquire_owned().await.ok()
-    }
-}
-
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Terminator {
     listening: Listening,
-    places: Places,
+    places: Taker,
     /// The place for the next connection, until it is passed on.
     place: Option<HandshakePermit>,
     waiting: mpsc::UnboundedSender<(Waiting, HandshakePermit)>,
@@ -68,19 +50,17 @@ impl Terminator {
         control: &Arc<Control>,
     ) -> Result<Option<(Self, JoinHandle<()>)>, StartError> {
         let Some((_, listener)) = listener else { return Ok(None) };
-        let free = Arc::new(Semaphore::new(HANDSHAKES_MAX));
-        let places = Places { free, wanted: Arc::default() };
+        let places = Places::new(HANDSHAKES_MAX);
         let (waiting, arrivals) = mpsc::unbounded_channel();
         let (done, secured) = mpsc::channel(SECURED_MAX);
-        let wanted = Arc::clone(&places.wanted);
         let carrying = (in_kernel, threads);
-        let seed = Seed::new(config, Arc::clone(control), wanted, done, carrying)?;
+        let seed = Seed::new(config, Arc::clone(control), places.clone(), done, carrying)?;
         let runtime = runtime()?;
         let thread = spawn("tls", move || {
             io::give_way();
             seed.run(&runtime, arrivals);
         })?;
-        let listening = Listening::No(Some(listener));
+        let (listening, places) = (Listening::No(Some(listener)), Taker::new(places));
         Ok(Some((Self { listening, places, place: None, waiting, secured }, thread)))
     }
 

@@ -21,6 +21,8 @@ mod handshakes;
 #[cfg(feature = "tls")]
 mod listener;
 #[cfg(feature = "tls")]
+mod places;
+#[cfg(feature = "tls")]
 mod relays;
 
 #[cfg(not(feature = "tls"))]
