@@ -106,6 +106,7 @@ impl Acceptor {
             self.tls = None;
         }
         let mut phase = self.control.phase.subscribe();
+        let mut turns = Turns::default();
         loop {
             if *phase.borrow_and_update() != Phase::Here {
                 self.control.set_accepts(false);
@@ -122,8 +123,10 @@ impl Acceptor {
                     self.renew(&mut rules).await;
                     continue;
                 }
-                news = next(&mut self.tls) => Incoming::Tls(news),
-                accepted = accept(&self.listener) => Incoming::Accepted(accepted),
+                event = turns.next(
+                    async { Incoming::Tls(next(&mut self.tls).await) },
+                    async { Incoming::Accepted(accept(&self.listener).await) },
+                ) => event,
             };
             // A connection that came after the new settings must meet them.
             if self.news.has_changed().unwrap_or(false) {
@@ -303,6 +306,32 @@ impl Rules {
     }
 }
 
+/// Lets two sources of events take turns, so that neither keeps the other waiting: connections that are refused come
+/// without end.
+#[derive(Debug, Default)]
+struct Turns {
+    /// Whether the first source had the latest event.
+    was_first: bool,
+}
+
+impl Turns {
+    /// The next event. If both sources have one, it is from the one that did not have the latest.
+    async fn next<T>(
+        &mut self,
+        first: impl Future<Output = T>,
+        second: impl Future<Output = T>,
+    ) -> T {
+        let (first, second) = (async { (first.await, true) }, async { (second.await, false) });
+        let event;
+        (event, self.was_first) = if self.was_first {
+            tokio::select! { biased; it = second => it, it = first => it }
+        } else {
+            tokio::select! { biased; it = first => it, it = second => it }
+        };
+        event
+    }
+}
+
 /// The next event of TLS; never ready without TLS.
 async fn next(tls: &mut Option<Terminator>) -> News {
     match tls {
@@ -332,4 +361,25 @@ fn is_passing(kind: ErrorKind) -> bool {
             | ErrorKind::Interrupted
             | ErrorKind::WouldBlock
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_listener_that_always_has_connections_keeps_no_other_waiting() {
+        let mut turns = Turns::default();
+        let mut order = String::new();
+        for _ in 0..3 {
+            order.push(turns.next(ready('a'), ready('b')).await);
+            order.push(turns.next(ready('a'), ready('b')).await);
+        }
+        assert_eq!(order, "ababab");
+        assert_eq!(turns.next(pending(), ready('b')).await, 'b');
+        assert_eq!(turns.next(ready('a'), pending()).await, 'a');
+        assert_eq!(turns.next(ready('a'), pending()).await, 'a');
+    }
 }
