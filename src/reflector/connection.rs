@@ -337,14 +337,17 @@ impl Connection {
     /// Takes in the KEEPALIVE that has waited. The next bytes wake the thread.
     pub(super) fn end_hold(&self, core: &Core) {
         let mut buffer = core.buffer.borrow_mut();
-        // The end of the stream and errors wake the reader, which reports them.
-        if let Ok(n) = self.stream.fetch(&mut buffer) {
-            self.received(core, &buffer[..n]);
-        }
+        let result = self.stream.fetch(&mut buffer);
+        let taken = self.take_in(core, result, &buffer);
         drop(buffer);
         core.shard.borrow_mut().fetched(self.slot);
         if self.is_held.replace(false) {
             self.stream.set_low_water(1).ok();
+        }
+        // Most ends wake the reader as well, but not an alert that is shorter than the low-water mark: this read has
+        // taken it, and no other will see it.
+        if let Err(reason) = taken {
+            self.fail(core, reason);
         }
     }
 
@@ -404,7 +407,18 @@ impl Connection {
             return Ok((0, Flow::Pause));
         }
         let mut buffer = core.buffer.borrow_mut();
-        match self.stream.try_read(&mut buffer[..room]) {
+        let result = self.stream.try_read(&mut buffer[..room]);
+        self.take_in(core, result, &buffer)
+    }
+
+    /// Takes in what a read has put at the start of `buffer`.
+    fn take_in(
+        &self,
+        core: &Core,
+        result: std::io::Result<usize>,
+        buffer: &[u8],
+    ) -> Result<(usize, Flow), CloseReason> {
+        match result {
             Ok(0) => Err(self.ended(None)),
             Ok(n) => Ok((n, self.received(core, &buffer[..n]))),
             Err(error) => match error.kind() {
