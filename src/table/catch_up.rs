@@ -27,7 +27,6 @@ use super::batch::{Announcer, Audience, Batch, BatchBuilder, FRAME, Sink};
 use super::chunk::{Cached, Chunk};
 use super::cursor::{Cursor, CursorKey, Rest};
 use super::member::Subscription;
-use super::rib::Entry;
 use super::slab::NONE;
 use super::view::View;
 use super::vnet::Vnet;
@@ -212,8 +211,7 @@ impl Vnet {
             let route = cursor.dumped;
             cursor.dumped += 1;
             // The place may be free, or hold a tombstone.
-            let is_announced = self.routes.at(route).is_some_and(Entry::is_announced);
-            if is_announced && !self.routes.is_first(route) {
+            if self.routes.announced_at(route).is_some() && !self.routes.is_first(route) {
                 send(builder, route);
             }
         }

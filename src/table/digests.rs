@@ -59,9 +59,7 @@ impl Vnet {
         let next = (last < end).then_some(last);
         let mut sums = Sums { head, changed, next, ..Sums::default() };
         for place in from..last {
-            let Some(route) = self.routes.at(place).filter(|route| route.is_announced()) else {
-                continue;
-            };
+            let Some(route) = self.routes.announced_at(place) else { continue };
             let (destination, next_hop) = (route.destination(), self.routes.next_hop_of(place));
             let view = self.view(place);
             let mut route = Digest::default();

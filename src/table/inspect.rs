@@ -147,10 +147,7 @@ impl Vnet {
             Some(None) => return Slice { rows: Vec::new(), next: None },
         };
         slice(from, self.routes.end(), rows, places, |place| {
-            let route = self.routes.at(place)?;
-            if !route.is_announced() {
-                return None;
-            }
+            let route = self.routes.announced_at(place)?;
             if let Some(member) = announcer
                 && route.primary() != Some(member)
                 && !self.routes.is_further(place, member)

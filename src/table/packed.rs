@@ -78,7 +78,7 @@ impl Packed {
             u8::try_from(number).unwrap_or(0)
         };
         let route = |place: u32| {
-            let route = vnet.routes.at(place).filter(|route| route.is_announced())?;
+            let route = vnet.routes.announced_at(place)?;
             let primary = route.primary().into_iter();
             let announcers = primary.chain(vnet.routes.further_of(place));
             Some(Route {

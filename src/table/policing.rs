@@ -259,7 +259,10 @@ impl Vnet {
 
     /// Judges a route again for each member that announces it; returns the number of these members.
     fn review_route(&mut self, policy: &Policy, place: u32) -> usize {
-        let Some(route) = self.routes.at(place) else { return 0 };
+        if !self.routes.is_held(place) {
+            return 0;
+        }
+        let route = self.routes.route(place);
         let identity = (*route.destination(), self.routes.next_hop_of(place));
         if !route.is_announced() {
             // A withdrawn route in its announcer's list comes back without being judged, so a refused one must leave

@@ -90,10 +90,10 @@ impl LocRib {
         self.entries.end()
     }
 
-    /// The route at a place, or what is left of one. `None` when the place's page holds no route.
+    /// The announced route at a place; `None` when the place holds none.
     #[inline]
-    pub(crate) fn at(&self, place: u32) -> Option<&Entry> {
-        self.entries.get(place)
+    pub(crate) fn announced_at(&self, place: u32) -> Option<&Entry> {
+        self.entries.get(place).filter(|entry| entry.is_announced())
     }
 
     #[inline]

@@ -71,6 +71,11 @@ pub(super) fn is_chooser(peer: u64) -> bool {
     matches!(peer % 10_000, 5 | 6)
 }
 
+/// A plain next hop.
+pub(super) fn standard(hop: u16) -> NextHop {
+    NextHop::standard([0xfd00, 0, 0, 0, 0, 0, 0, hop].into())
+}
+
 impl Table {
     pub(super) fn new() -> Self {
         Self::with(TableBounds::default())
@@ -126,9 +131,19 @@ impl Table {
     }
 
     fn update(&mut self, peer: u64, action: Action, prefix: &str, hop: u16) -> UpdateOutcome {
+        self.update_with(peer, action, prefix, standard(hop))
+    }
+
+    /// An update with any next hop.
+    pub(super) fn update_with(
+        &mut self,
+        peer: u64,
+        action: Action,
+        prefix: &str,
+        next_hop: NextHop,
+    ) -> UpdateOutcome {
         let member = self.vnet.member(Self::origin(peer));
         let destination: Destination = prefix.parse().expect("a prefix");
-        let next_hop = NextHop::standard([0xfd00, 0, 0, 0, 0, 0, 0, hop].into());
         let others = self.vnet.lookup(self.now, Lookup::Exact(destination));
         self.was_full = others.len() >= self.bounds.next_hops as usize
             && !others.iter().any(|route| route.next_hop == next_hop);
@@ -139,7 +154,7 @@ impl Table {
     pub(super) fn announce_under(&mut self, policy: &Policy, peer: u64, prefix: &str, hop: u16) {
         let member = self.vnet.members.find(PeerId(peer)).expect("a member");
         let destination: Destination = prefix.parse().expect("a prefix");
-        let next_hop = NextHop::standard([0xfd00, 0, 0, 0, 0, 0, 0, hop].into());
+        let next_hop = standard(hop);
         let terms = policy.terms(self.vnet.members[member].origin.rights, Vni(9));
         let update = Announcement { action: Action::Add, destination, next_hop };
         self.vnet.update_all(member, &[update], terms.as_ref());

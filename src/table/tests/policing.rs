@@ -3,28 +3,68 @@
 use super::harness::Table;
 use crate::ids::PeerId;
 use crate::policy::{Policy, Rights, Subject};
+use crate::wire::{Action, NextHop, NextHopType};
 
 const A: u64 = 1;
 const NET: &str = "10.0.0.0/8";
 
-#[test]
-fn a_route_withdrawn_before_a_policy_came_does_not_return_against_it() {
+/// A policy that refuses all routes, and what it says of every peer.
+fn strict() -> (Policy, Rights) {
     let refuses = "[policy]\n[[policy.class]]\nname = \"default\"\nannounce = \"1-8\"\n";
     let policy = Policy::read(refuses).expect("a policy").behind(&Policy::default());
+    let address = Some("fd00::1".parse().expect("an address"));
+    let rights = policy.rights(&Subject { address, ..Subject::default() });
+    assert_ne!(rights, Rights::default());
+    (policy, rights)
+}
+
+/// Judges all routes again.
+fn review(table: &mut Table, policy: &Policy) {
+    table.vnet.begin_review();
+    while table.vnet.review(policy, 1) > 0 {}
+}
+
+#[test]
+fn a_route_withdrawn_before_a_policy_came_does_not_return_against_it() {
     for is_classified_first in [true, false] {
+        let (policy, rights) = strict();
         let mut table = Table::new();
         table.announce(A, NET, 1);
         table.withdraw(A, NET, 1);
-        let address = Some("fd00::1".parse().expect("an address"));
-        let rights = policy.rights(&Subject { address, ..Subject::default() });
-        assert_ne!(rights, Rights::default());
         if is_classified_first {
             table.vnet.classify(PeerId(A), rights);
         }
-        table.vnet.begin_review();
-        while table.vnet.review(&policy, 1) > 0 {}
+        review(&mut table, &policy);
         table.vnet.classify(PeerId(A), rights);
         table.announce_under(&policy, A, NET, 1);
         assert_eq!((table.vnet.routes(), table.vnet.filtered()), (0, 1));
     }
+}
+
+#[test]
+fn a_review_passes_places_whose_routes_and_next_hops_are_gone() {
+    // A page of the table has 64 places, and so has a page of next hops with ports.
+    let (first, more) = (64, 10);
+    let (policy, rights) = strict();
+    let mut table = Table::new();
+    let update = |table: &mut Table, action: Action, number: u16| {
+        let address = "fd00::1".parse().expect("an address");
+        let port = u32::from(number);
+        let hop = NextHop::new(address, 0, NextHopType::Nat, port, port).expect("a range");
+        table.update_with(A, action, &format!("10.0.{number}.0/24"), hop);
+    };
+    for number in 1..=first + more {
+        update(&mut table, Action::Add, number);
+    }
+    // This route keeps the table's second page.
+    table.announce(A, NET, 1);
+    // The first page of next hops has room again, so their second page goes when it is empty.
+    for number in [1].into_iter().chain(first + 1..=first + more) {
+        update(&mut table, Action::Remove, number);
+    }
+    table.flush();
+    table.trim();
+    table.vnet.classify(PeerId(A), rights);
+    review(&mut table, &policy);
+    assert_eq!((table.vnet.routes(), table.vnet.filtered()), (0, u64::from(first)));
 }
