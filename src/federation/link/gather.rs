@@ -4,7 +4,6 @@ use bytes::Bytes;
 
 use super::Link;
 use super::envelope::FRAMES_MAX;
-use super::rate::GATHERS;
 use crate::ids::Moment;
 use crate::wire::Vni;
 
@@ -29,19 +28,19 @@ impl Link {
     /// Sends changes, at once while little happens, else together with those that follow.
     pub(super) fn gather(&mut self, vni: Vni, frames: &Bytes) {
         let Some(export) = self.exports.vnis.get_mut(&vni) else { return };
-        let gathers = self.rate.is_high() && self.frozen.is_none();
-        if export.gathered.is_empty() && !gathers {
+        let gathers = self.rate.gathers().filter(|_| self.frozen.is_none());
+        if export.gathered.is_empty() && gathers.is_none() {
             return self.send_deltas(vni, frames.clone());
         }
         if export.gathered.is_empty() {
             self.exports.gathered.vnis.push(vni);
             if self.exports.gathered.vnis.len() == 1 {
-                self.exports.gathered.until = self.now + GATHERS;
+                self.exports.gathered.until = self.now + gathers.unwrap_or_default();
             }
         }
         export.gathered.extend_from_slice(frames);
         self.exports.gathered.bytes += frames.len();
-        if !gathers || export.gathered.len() >= FRAMES_MAX / 2 {
+        if gathers.is_none() || export.gathered.len() >= FRAMES_MAX / 2 {
             self.flush(vni);
         }
     }

@@ -9,25 +9,37 @@ use crate::ids::Moment;
 
 /// How long a look is.
 const WINDOW: Duration = Duration::from_millis(10);
-/// Changes of a VNI are gathered for so long.
-pub(super) const GATHERS: Duration = Duration::from_millis(10);
-/// The thread sleeps for so long, whatever comes.
-const RESTS: Duration = Duration::from_millis(2);
+/// So many times as many are very many.
+const VERY: u32 = 10;
+
+/// What little, much and very much cost in latency, so that they cost less CPU time.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Pace {
+    /// Changes of a VNI are gathered for so long.
+    pub(super) gathers: Duration,
+    /// The thread sleeps for so long, whatever comes.
+    pub(super) rests: Duration,
+}
+
+const MUCH: Pace = Pace { gathers: Duration::from_millis(10), rests: Duration::from_millis(2) };
+const VERY_MUCH: Pace =
+    Pace { gathers: Duration::from_millis(25), rests: Duration::from_millis(5) };
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Rate {
     since: Moment,
     count: u32,
-    is_high: bool,
+    /// `None` while little happens.
+    pace: Option<Pace>,
     /// More than so many in a window are many.
     many: u32,
 }
 
 impl Rate {
-    /// High when more than so many things happen in a window.
+    /// Much happens when more than so many things happen in a window.
     pub(super) fn new(now: Moment, many: u32) -> Self {
-        Self { since: now, count: 0, is_high: false, many }
+        Self { since: now, count: 0, pace: None, many }
     }
 
     /// A batch or a message.
@@ -40,21 +52,25 @@ impl Rate {
     fn look(&mut self, now: Moment) {
         let passed = now.since(self.since);
         if passed >= WINDOW {
-            // After a pause nothing is known of.
-            self.is_high = self.count > self.many && passed < 2 * WINDOW;
+            self.pace = match self.count {
+                _ if passed >= 2 * WINDOW => None, // there was a pause
+                count if count > self.many.saturating_mul(VERY) => Some(VERY_MUCH),
+                count if count > self.many => Some(MUCH),
+                _ => None,
+            };
             (self.since, self.count) = (now, 0);
         }
     }
 
-    /// Whether it is worth to gather.
-    pub(super) fn is_high(&self) -> bool {
-        self.is_high
+    /// For how long to gather; `None` when that is not worth it.
+    pub(super) fn gathers(&self) -> Option<Duration> {
+        self.pace.map(|pace| pace.gathers)
     }
 
     /// Until when the thread may sleep although something comes; `None` while little does.
     pub(super) fn rests_until(&mut self, now: Moment) -> Option<Moment> {
         self.look(now);
-        self.is_high.then(|| now + RESTS)
+        self.pace.map(|pace| now + pace.rests)
     }
 }
 
@@ -71,12 +87,20 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_a_second_are_sent_at_once_and_ten_thousand_gathered() {
-        assert!(!after(Duration::from_millis(1), 1000).is_high());
+    fn the_more_happens_the_longer_is_gathered() {
+        assert_eq!(after(Duration::from_millis(1), 1000).gathers(), None);
         let mut rate = after(Duration::from_micros(100), 1000);
-        assert!(rate.is_high());
+        assert_eq!(rate.gathers(), Some(MUCH.gathers));
         assert_eq!(rate.rests_until(Moment(101_000)), Some(Moment(103_000)));
-        // Nothing more comes.
+        let mut rate = after(Duration::from_micros(10), 10_000);
+        assert_eq!(rate.gathers(), Some(VERY_MUCH.gathers));
+        assert_eq!(rate.rests_until(Moment(101_000)), Some(Moment(106_000)));
+    }
+
+    #[test]
+    fn after_a_pause_nothing_is_gathered() {
+        let mut rate = after(Duration::from_micros(100), 1000);
         assert_eq!(rate.rests_until(Moment(200_000)), None);
+        assert_eq!(rate.gathers(), None);
     }
 }
