@@ -33,7 +33,8 @@ use crate::io;
 use crate::shard::Layout;
 use crate::shard::moves::{Answer, Coordinator, MoveCommand};
 use crate::threads::{
-    BalanceReport, Control, Gauge, Moved, Mover, ShardOrder, ShardReport, ShardThread, Why, Wish,
+    BalanceReport, Control, Gauge, Moved, Mover, Phase, ShardOrder, ShardReport, ShardThread, Why,
+    Wish,
 };
 
 /// How often the balancer looks at the loads.
@@ -52,7 +53,7 @@ const STARVED_FOR: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Balancer {
     pub(crate) min_shards: usize,
-    /// For how long all shards are awake after the start.
+    /// For how long after the start a fleet wakes all shards.
     pub(crate) wake_all_for: Duration,
     /// The shards that own VNIs and serve sessions.
     pub(crate) shards: Vec<(Sender<ShardOrder>, Arc<Gauge>)>,
@@ -122,19 +123,26 @@ impl Balancer {
         // Otherwise there is nothing to balance, or no load is known.
         let balances = count >= 2 && state.watches.iter().all(Option::is_some);
         if balances {
-            state.report.why = Why::Start(self.wake_all_for);
+            state.report.why = Why::Load(0.0);
+            self.set_awake(&mut state, self.min_shards);
         } else {
             self.publish(&mut state);
         }
         let mut ticks = tokio::time::interval(PERIOD);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            // While everything leaves for another process, nothing moves: a table that comes back goes to the shard
+            // that it came from.
+            let balances = balances && *self.control.phase.borrow() == Phase::Here;
             tokio::select! {
                 answer = self.answers.recv() => match answer {
                     Some((_, answer)) => self.answered(&mut state, answer).await,
                     None => return,
                 },
-                Some(wish) = self.wishes.recv() => self.grant(&mut state, wish).await,
+                Some(wish) = self.wishes.recv() => {
+                    self.grant(&mut state, wish).await;
+                    continue;
+                }
                 _ = ticks.tick(), if balances => self.look(&mut state).await,
             }
             if balances && state.coordinator.is_free() {
@@ -145,8 +153,9 @@ impl Balancer {
 
     /// Lets all connections and tables leave for another process, or puts them back. Nothing else moves meanwhile.
     async fn grant(&mut self, state: &mut State, wish: Wish) {
-        // The reply is dropped, which tells that the wish is not granted.
-        if !self.finish_move(state).await {
+        // The reply is dropped, which tells that the wish is not granted. A thaw is always granted: the estate would
+        // be lost.
+        if matches!(wish, Wish::Freeze(_)) && !self.finish_move(state).await {
             return;
         }
         let Self { all, answers, control, .. } = self;
@@ -210,12 +219,15 @@ impl Balancer {
             *load = watch.as_mut().map_or_else(Load::default, |watch| watch.look(now));
         }
         let loads: Vec<f64> = state.loads.iter().map(|load| load.wanted()).collect();
-        let awake = state.policy.awake(now, &loads);
+        let connections = self.shards.iter().map(|(_, gauge)| gauge.connections.get()).sum();
+        let awake = state.policy.awake(now, &loads, connections);
         if awake != state.plan.awake() {
-            info!(awake, of = loads.len(), load = loads.iter().sum::<f64>(), "shards awake");
-            state.plan.set_awake(awake);
-            self.control.set_awake(awake);
-            state.report.why = Why::Load(loads.iter().sum());
+            let load = loads.iter().sum();
+            info!(awake, of = loads.len(), load, connections, "shards awake");
+            self.set_awake(state, awake);
+            let is_fleet = state.policy.is_fleet(now, connections);
+            state.report.why =
+                if is_fleet { Why::Start(self.wake_all_for) } else { Why::Load(load) };
         }
         self.free_starved(state, now);
         let is_slow = state.moving_since.is_some_and(|since| now.saturating_sub(since) > PATIENCE);
@@ -225,6 +237,12 @@ impl Balancer {
             self.send(commands).await;
         }
         self.publish(state);
+    }
+
+    /// Sets the number of shards that get connections and partitions.
+    fn set_awake(&self, state: &mut State, awake: usize) {
+        state.plan.set_awake(awake);
+        self.control.set_awake(state.plan.awake());
     }
 
     /// Publishes the report.

@@ -1,5 +1,7 @@
 //! Either process is killed or hangs before each of its actions.
 
+use std::time::{Duration, Instant};
+
 use super::Folder;
 use super::peers::Pair;
 use super::processes::Process;
@@ -82,5 +84,20 @@ fn a_predecessor_that_is_killed_before_that_takes_its_sessions_along() {
         assert!(said.contains("has died before it had handed over"), "{said}");
         successor.ends();
         pair.is_over();
+    }
+}
+
+/// A frozen shard has no load, so the balancer would let it fall asleep, which it does 10 s after a fleet has come.
+#[test]
+fn tables_stay_on_their_shards_while_everything_is_on_its_way_to_a_successor_that_hangs() {
+    let folder = Folder::new();
+    let process = Process::start(&folder.control(), "auto", 4, None);
+    let address = process.serves();
+    let mut fleet: Vec<_> = (1..=33).map(|vni| Pair::in_vni(address, vni)).collect();
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(16) {
+        let successor = Process::start(&folder.control(), "auto", 2, Some("SayReady:stop"));
+        successor.hangs();
+        fleet.iter_mut().for_each(Pair::goes_on);
     }
 }

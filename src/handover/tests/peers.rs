@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::wire::{Action, Hello, Message, NextHop, Reassembly, Update, Vni};
 
-const VNI: Vni = Vni(7);
 /// How long peers wait for expected updates.
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -53,6 +52,7 @@ impl Session {
 /// A peer that announces and a peer that subscribes.
 #[derive(Debug)]
 pub(super) struct Pair {
+    vni: Vni,
     publisher: Session,
     subscriber: Session,
     announced: u16,
@@ -61,9 +61,14 @@ pub(super) struct Pair {
 
 impl Pair {
     pub(super) fn new(server: SocketAddr) -> Self {
-        let (publisher, mut subscriber) = (Session::new(server), Session::new(server));
-        subscriber.say(&Message::Subscribe(VNI));
-        let mut pair = Self { publisher, subscriber, announced: 0, seen: BTreeSet::new() };
+        Self::in_vni(server, 7)
+    }
+
+    pub(super) fn in_vni(server: SocketAddr, vni: u32) -> Self {
+        let (vni, publisher, mut subscriber) =
+            (Vni(vni), Session::new(server), Session::new(server));
+        subscriber.say(&Message::Subscribe(vni));
+        let mut pair = Self { vni, publisher, subscriber, announced: 0, seen: BTreeSet::new() };
         pair.goes_on();
         pair
     }
@@ -73,7 +78,7 @@ impl Pair {
         self.announced += 1;
         let update = Update {
             action: Action::Add,
-            vni: VNI,
+            vni: self.vni,
             destination: format!("10.{high}.{low}.0/24").parse().unwrap(),
             next_hop: NextHop::standard("2001:db8::1".parse().unwrap()),
         };

@@ -54,6 +54,7 @@ pub(super) fn play(role: &Role) {
         listen: "[::1]:0".parse().unwrap(),
         control: Some(role.control.clone()),
         shards: Some(role.shards),
+        wake_all_for: Duration::from_secs(3),
         io,
         ..ReflectorConfig::default()
     };
