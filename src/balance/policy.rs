@@ -1,12 +1,14 @@
-//! How many shards should be awake. Pure: loads and the time go in, a number comes out.
+//! How many shards should be awake. Pure: loads, the number of connections and the time go in, a number comes out.
 
 use std::time::Duration;
 
 /// If a shard has been above this load for this long, others wake up.
-const TOO_MUCH: f64 = 0.6;
+const TOO_MUCH: f64 = 0.75;
 const FOR_LONG: Duration = Duration::from_millis(500);
 /// The load that each awake shard should have.
-const ENOUGH: f64 = 0.5;
+const ENOUGH: f64 = 0.6;
+/// If this many peers connect soon after a start, a fleet connects again, and brings a load.
+pub(super) const FLEET: u64 = 64;
 /// The weight of one look in the total without short peaks: roughly the looks of the last second count.
 const CALM: f64 = 0.1;
 /// If the load would have fit into one shard fewer for this long, one falls asleep.
@@ -26,7 +28,7 @@ pub(super) struct BalancePolicy {
     least: usize,
     most: usize,
     awake: usize,
-    /// The time until which all shards are awake.
+    /// The time until which a fleet wakes all shards.
     all_until: Duration,
     /// The total load, without its short peaks: a thread that waits for its core for a moment is no load.
     calm_total: Option<f64>,
@@ -40,12 +42,14 @@ pub(super) struct BalancePolicy {
 }
 
 impl BalancePolicy {
-    /// Keeps between `least` and `most` shards awake, and all of them at first. Moments are times since any fixed one.
+    /// Keeps between `least` and `most` shards awake, and `least` at first. Until `all_until`, [`FLEET`] connections
+    /// wake all shards. Moments are times since any fixed one.
     pub(super) fn new(least: usize, most: usize, all_until: Duration) -> Self {
+        let least = least.clamp(1, most);
         Self {
-            least: least.clamp(1, most),
+            least,
             most,
-            awake: most,
+            awake: least,
             all_until,
             calm_total: None,
             too_much_since: None,
@@ -56,10 +60,12 @@ impl BalancePolicy {
         }
     }
 
-    /// The number of shards that should be awake, given the load of each: the share of the time for which it ran or
-    /// was ready to run.
-    pub(super) fn awake(&mut self, now: Duration, loads: &[f64]) -> usize {
-        if now < self.all_until {
+    /// How many shards should be awake, given the load of each, which is the share of the time for which it ran or
+    /// wanted to, and the number of connections.
+    pub(super) fn awake(&mut self, now: Duration, loads: &[f64], connections: u64) -> usize {
+        if self.is_fleet(now, connections) {
+            (self.too_much_since, self.too_little_since) = (None, None);
+            self.awake = self.most;
             return self.awake;
         }
         let total: f64 = loads.iter().sum();
@@ -84,7 +90,12 @@ impl BalancePolicy {
         self.awake
     }
 
-    /// The number of shards that a total load needs.
+    /// Whether a fleet connects after the start.
+    pub(super) fn is_fleet(&self, now: Duration, connections: u64) -> bool {
+        now < self.all_until && connections >= FLEET
+    }
+
+    /// How many shards a total load needs.
     fn needed(&self, total: f64) -> usize {
         let needed = (1..self.most).find(|shards| total <= ENOUGH * *shards as f64);
         needed.unwrap_or(self.most).max(self.least)
@@ -123,18 +134,31 @@ mod tests {
 
     const SECONDS_30: Duration = Duration::from_secs(30);
 
-    /// The number of awake shards after this number of seconds with the same load, looked at ten times a second.
+    /// How many are awake after so many seconds of the same load of a fleet, looked at ten times a second.
     fn after(policy: &mut BalancePolicy, now: &mut u64, seconds: u64, loads: &[f64]) -> usize {
         let mut awake = 0;
         for _ in 0..seconds * 10 {
             *now += 100;
-            awake = policy.awake(Duration::from_millis(*now), loads);
+            awake = policy.awake(Duration::from_millis(*now), loads, FLEET);
         }
         awake
     }
 
     #[test]
-    fn all_are_awake_at_first_and_one_when_there_is_nothing_to_do() {
+    fn few_connections_wake_one_shard_unless_they_bring_a_load() {
+        let mut policy = BalancePolicy::new(1, 4, SECONDS_30);
+        for tenths in 0..20 {
+            let now = Duration::from_millis(100 * tenths);
+            assert_eq!(policy.awake(now, &[0.7], FLEET - 1), 1);
+        }
+        let awake: Vec<_> = (20..30)
+            .map(|tenths| policy.awake(Duration::from_millis(100 * tenths), &[1.0], FLEET - 1))
+            .collect();
+        assert_eq!(awake, [1, 1, 1, 1, 1, 2, 2, 2, 2, 2]);
+    }
+
+    #[test]
+    fn a_fleet_wakes_all_at_first_and_one_is_awake_when_there_is_nothing_to_do() {
         let (mut policy, mut now) = (BalancePolicy::new(1, 4, SECONDS_30), 0);
         assert_eq!(after(&mut policy, &mut now, 29, &[0.0; 4]), 4);
         assert_eq!(after(&mut policy, &mut now, 12, &[0.0; 4]), 3);
@@ -147,13 +171,13 @@ mod tests {
         assert_eq!(after(&mut policy, &mut now, 300, &[0.01; 16]), 1);
         for _ in 0..4 {
             now += 100;
-            assert_eq!(policy.awake(Duration::from_millis(now), &[0.9]), 1);
+            assert_eq!(policy.awake(Duration::from_millis(now), &[0.9], 1), 1);
         }
         now += 100;
-        assert_eq!(policy.awake(Duration::from_millis(now), &[0.1]), 1);
+        assert_eq!(policy.awake(Duration::from_millis(now), &[0.1], 1), 1);
         assert_eq!(after(&mut policy, &mut now, 1, &[0.95]), 2);
         assert_eq!(after(&mut policy, &mut now, 1, &[1.0, 0.9]), 4);
-        assert_eq!(after(&mut policy, &mut now, 1, &[0.9, 0.9, 0.9, 0.9]), 8);
+        assert_eq!(after(&mut policy, &mut now, 1, &[0.85, 0.85, 0.85, 0.85]), 6);
     }
 
     #[test]
@@ -171,7 +195,7 @@ mod tests {
         for _ in 0..20 {
             after(&mut policy, &mut now, 1, &[0.05, 0.05]);
             now += 100;
-            policy.awake(Duration::from_millis(now), &[0.9, 0.9]);
+            policy.awake(Duration::from_millis(now), &[0.9, 0.9], 1);
         }
         assert_eq!(policy.awake, 1);
     }
@@ -190,11 +214,11 @@ mod tests {
     fn a_trial_that_fails_ends_soon_and_comes_less_often_each_time() {
         let (mut policy, mut now) = (BalancePolicy::new(1, 2, Duration::ZERO), 0);
         let mut trials = Vec::new();
-        let mut awake = 2;
+        let mut awake = 1;
         for _ in 0..4 * 3600 * 10 {
             now += 100;
             let loads = if awake == 2 { [0.44, 0.44] } else { [0.88, 0.0] };
-            let next = policy.awake(Duration::from_millis(now), &loads);
+            let next = policy.awake(Duration::from_millis(now), &loads, 1);
             if next < awake {
                 trials.push(now);
             }
@@ -212,6 +236,7 @@ mod tests {
     #[test]
     fn a_load_that_one_fewer_could_not_carry_is_not_tried() {
         let (mut policy, mut now) = (BalancePolicy::new(1, 2, Duration::ZERO), 0);
+        assert_eq!(after(&mut policy, &mut now, 1, &[0.95]), 2);
         assert_eq!(after(&mut policy, &mut now, 300, &[0.55, 0.5]), 2);
         let (mut policy, mut now) = (BalancePolicy::new(2, 2, Duration::ZERO), 0);
         assert_eq!(after(&mut policy, &mut now, 300, &[0.3, 0.3]), 2, "the least number");

@@ -42,7 +42,7 @@ pub(crate) enum Why {
     /// The balancer does nothing: there is one shard, or the system does not report how busy threads are.
     #[default]
     Fixed,
-    /// All shards are awake for this time after the start.
+    /// Many peers have connected within this time after the start.
     Start(Duration),
     /// The load needs them; its value in cores.
     Load(f64),
@@ -53,7 +53,9 @@ impl Why {
     pub(crate) fn sentence(self, awake: usize) -> String {
         match self {
             Self::Fixed => "all shards are, always".into(),
-            Self::Start(time) => format!("all shards are, for {time:?} after the start"),
+            Self::Start(time) => {
+                format!("all shards are, because many peers connected within {time:?} of the start")
+            }
             Self::Load(load) => {
                 let shards = if awake == 1 { "1 shard" } else { &format!("{awake} shards") };
                 format!("{shards}, by a load of {load:.2} cores when that changed last")

@@ -21,7 +21,10 @@ pub(crate) struct Process {
 impl Process {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut command = Command::new(BINARY);
-        command.arg("server").args(["--listen", "[::]:0", "--shards", "2"]).args(arguments);
+        command
+            .arg("server")
+            .args(["--listen", "[::]:0", "--shards", "2", "--min-shards", "2"])
+            .args(arguments);
         Self::spawn(command)
     }
 

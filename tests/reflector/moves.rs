@@ -12,7 +12,7 @@ use crate::harness::{
 };
 
 on_each_io!(
-    sessions_gather_on_one_shard_when_there_is_little_to_do,
+    a_fleet_wakes_all_shards_and_gathers_on_one_when_there_is_little_to_do,
     a_load_spreads_sessions_over_the_shards,
 );
 
@@ -40,32 +40,37 @@ fn expect_views(peers: &mut [(Client, Vec<Route>)]) {
     }
 }
 
-fn sessions_gather_on_one_shard_when_there_is_little_to_do(config: ReflectorConfig) {
-    let (reflector, address) = start(&ReflectorConfig { wake_all_for: Duration::ZERO, ..config });
+fn a_fleet_wakes_all_shards_and_gathers_on_one_when_there_is_little_to_do(config: ReflectorConfig) {
+    let wake_all_for = Duration::from_secs(4);
+    let (reflector, address) = start(&ReflectorConfig { min_shards: 1, wake_all_for, ..config });
     let mut peers = peers(address, 20);
     expect_views(&mut peers);
-    assert_eq!(peers_by_shard(&reflector), [10, 10]);
+    eventually("few sessions on one shard", || peers_by_shard(&reflector) == [20, 0]);
+    let _fleet: Vec<_> = (20..70).map(|_| Client::establish(address)).collect();
+    eventually("a fleet on both shards", || {
+        peers_by_shard(&reflector).iter().all(|sessions| *sessions >= 30)
+    });
     let flapping = route(1, 9_999, 9);
     eventually("all sessions on one shard", || {
         // Something is on its way at any moment.
         for action in [Action::Add, Action::Remove] {
             peers[0].0.send(&update(action, &flapping));
         }
-        peers_by_shard(&reflector) == [20, 0]
+        peers_by_shard(&reflector) == [70, 0]
     });
     let late = routes(2, 5_000..5_010, 8);
     peers[1].0.announce_all(&late);
     peers[1].1.extend(late);
     expect_views(&mut peers);
     peers.push((Client::establish(address), Vec::new()));
-    eventually("a new session on the same shard", || peers_by_shard(&reflector) == [21, 0]);
+    eventually("a new session on the same shard", || peers_by_shard(&reflector) == [71, 0]);
     let total = counters(&reflector).total;
     assert!(total.closed.is_empty(), "{:?}", total.closed);
-    assert_eq!(total.stats.sessions, 21, "moves begin no session");
+    assert_eq!(total.stats.sessions, 71, "moves begin no session");
 }
 
 fn a_load_spreads_sessions_over_the_shards(config: ReflectorConfig) {
-    let (reflector, address) = start(&ReflectorConfig { wake_all_for: Duration::ZERO, ..config });
+    let (reflector, address) = start(&ReflectorConfig { min_shards: 1, ..config });
     let mut peers = peers(address, 10);
     eventually("all sessions on one shard", || peers_by_shard(&reflector) == [10, 0]);
     let flood = Flood::start(address, 100..104);

@@ -166,7 +166,10 @@ fn shards_and_limits_are_shown() {
     let rows = table(&text);
     assert_eq!((rows[1][0], rows[2][0], rows[1][1], rows[2][1]), ("0", "1", "awake", "awake"));
     assert_eq!(rows[1][5], "2048", "partitions of 4096");
-    assert!(text.ends_with("Awake: all shards are, for 30s after the start.\n"), "{text}");
+    assert!(
+        text.ends_with("Awake: 2 shards, by a load of 0.00 cores when that changed last.\n"),
+        "{text}"
+    );
     assert_eq!(scene.json(&["show", "shards"]).as_array().unwrap().len(), 2);
     let text = scene.ok(&["show", "limits"]);
     // As many as the machine has descriptors for.

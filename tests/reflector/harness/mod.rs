@@ -35,6 +35,7 @@ pub(crate) fn run(io: IoChoice, script: impl FnOnce(ReflectorConfig)) {
         listen: SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
         http: None,
         shards: Some(2),
+        min_shards: usize::MAX, // few peers would wake only one
         io,
         settings: ShardConfig { keepalive: 60, ..ShardConfig::default() },
         ..ReflectorConfig::default()
