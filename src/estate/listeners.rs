@@ -105,6 +105,12 @@ impl<S> Listeners<S> {
         [self.listener.as_fd()].into_iter().chain(tls).collect()
     }
 
+    /// Whether there are listening sockets for operators.
+    pub(crate) fn any_for_operators(&self) -> bool {
+        let over_tcp = self.http.is_some() || self.health.is_some();
+        over_tcp || self.control.is_some() || self.readers.is_some()
+    }
+
     /// Copies of all listening sockets, to pass them on.
     pub(crate) fn copies<E: Endpoints<Socket = S>>(
         &self,

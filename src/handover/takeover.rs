@@ -328,10 +328,7 @@ impl<'a> Taking<'a> {
         let (connections, sessions) = legacy.counts();
         let (routes, frozen) = (legacy.routes(), legacy.frozen());
         let arrived = Instant::now();
-        let reflector = match prepared.serve(Some(legacy)) {
-            Ok(reflector) => reflector,
-            Err(error) => return Some(Err(error.into())),
-        };
+        let reflector = prepared.serve(Some(legacy));
         self.steps.shards = arrived.elapsed();
         self.steps.silence = reflector.inspector().now().since(frozen);
         let HandoverSteps { prepare, shards, snapshot, silence } = self.steps;

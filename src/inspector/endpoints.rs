@@ -25,14 +25,6 @@ pub(crate) struct Doors<S> {
     pub(crate) readers: Option<S>,
 }
 
-impl<S> Doors<S> {
-    /// Whether there is any listener.
-    pub(crate) fn is_any(&self) -> bool {
-        let Self { http, health, control, readers } = self;
-        http.is_some() || health.is_some() || control.is_some() || readers.is_some()
-    }
-}
-
 /// See the module's documentation.
 pub(crate) trait Endpoints {
     /// A listening control socket; dropping it removes it.

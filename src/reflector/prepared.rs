@@ -1,5 +1,6 @@
 //! A reflector that is prepared but does not serve yet: its threads and listening sockets exist. A process that takes
-//! over from another one stays in this state as long as the other one serves.
+//! over from another one stays in this state as long as the other one serves. Everything that may fail is done by then:
+//! when it begins to serve, the other one has ended its service, so nobody would serve the sessions after a failure.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::SocketAddr;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, channel, unbounded_channel};
 use tokio::sync::{oneshot, watch};
 use tracing::info;
@@ -19,7 +21,7 @@ use crate::balance::Balancer;
 use crate::capacity::Steward;
 use crate::config::{Guard, ReflectorConfig, StartError};
 use crate::diary::Diary;
-use crate::estate::{Inherited, Legacy, Listeners};
+use crate::estate::{Inherited, Legacy, Listeners, Listening};
 use crate::http_guard::HttpGuard;
 use crate::ids::ShardId;
 use crate::inspector::{Doors, Endpoints, Inspector};
@@ -30,9 +32,9 @@ use crate::relaxed::Relaxed;
 use crate::session::TlsCarrier;
 use crate::shard::Restorer;
 use crate::shard::moves::Answer;
-use crate::terminator::Terminator;
+use crate::terminator::Unstarted;
 use crate::threads::{
-    ControlBasis, Handle, Invitation, Mover, Question, Service, ShardOrder, Wish, runtime, spawn,
+    ControlBasis, Handle, Invitation, Mover, Question, Service, ShardOrder, WaitingThread, Wish,
 };
 
 /// A reflector that has its threads and its listening sockets, and does not serve yet.
@@ -41,6 +43,8 @@ pub(crate) struct Prepared<E: Endpoints> {
     config: ReflectorConfig,
     machine: Machine,
     listeners: Listeners<E::Socket>,
+    /// Copies of the listening sockets, for a later process.
+    passed_on: Vec<Listening>,
     http_guard: HttpGuard,
     guard: Guard,
     began: Instant,
@@ -48,9 +52,36 @@ pub(crate) struct Prepared<E: Endpoints> {
     service: Arc<Service>,
     diary: Arc<Diary>,
     threads: Vec<JoinHandle<()>>,
+    waiting: WaitingThreads,
     handles: Vec<Handle>,
     guest: Option<Invitation>,
     answered: UnboundedReceiver<(ShardId, Answer<Mover>)>,
+}
+
+/// The threads that wait until the reflector serves.
+#[derive(Debug)]
+struct WaitingThreads {
+    control: WaitingThread,
+    /// If there are endpoints for operators.
+    http: Option<WaitingThread>,
+    /// If there is a listener for sessions over TLS.
+    tls: Option<Unstarted>,
+}
+
+impl WaitingThreads {
+    fn start<S>(
+        config: &ReflectorConfig,
+        machine: &Machine,
+        listeners: &Listeners<S>,
+    ) -> Result<Self, StartError> {
+        let in_kernel = machine.tls == Some(TlsCarrier::Kernel);
+        let http = listeners.any_for_operators().then(|| WaitingThread::start("http"));
+        Ok(Self {
+            control: WaitingThread::start("control")?,
+            http: http.transpose()?,
+            tls: Unstarted::new(&config.tls, in_kernel)?,
+        })
+    }
 }
 
 impl<E: Endpoints> Prepared<E> {
@@ -91,12 +122,15 @@ impl<E: Endpoints> Prepared<E> {
             service: &service,
             diary: &diary,
         };
+        let passed_on = listeners.copies::<E>(config).map_err(StartError::Shard)?;
+        let waiting = WaitingThreads::start(config, &machine, &listeners)?;
         let (threads, handles) = start_shards(&common, &answers)?;
         let config = config.clone();
         Ok(Self {
             config,
             machine,
             listeners,
+            passed_on,
             http_guard,
             guard,
             began,
@@ -104,6 +138,7 @@ impl<E: Endpoints> Prepared<E> {
             service,
             diary,
             threads,
+            waiting,
             handles,
             guest,
             answered,
@@ -122,16 +157,12 @@ impl<E: Endpoints> Prepared<E> {
         }
     }
 
-    /// Takes over the legacy of another process, if there is one, and accepts connections.
-    ///
-    /// # Errors
-    /// [`StartError::Shard`], when there can be no more threads.
-    pub(crate) fn serve(self, legacy: Option<Legacy>) -> Result<Reflector, StartError> {
+    /// Takes over the legacy of another process, if there is one, and accepts connections. Cannot fail.
+    pub(crate) fn serve(self, legacy: Option<Legacy>) -> Reflector {
         let Self { config, machine, listeners, guard, http_guard, began, handles, .. } = self;
-        let (mut threads, answered) = (self.threads, self.answered);
+        let (mut threads, waiting, answered) = (self.threads, self.waiting, self.answered);
         let Machine { shards, backend, .. } = machine;
         let first = first_in_force(&config, shards, legacy.as_ref());
-        let passed_on = listeners.copies::<E>(&config).map_err(StartError::Shard)?;
         let Listeners { listen, listener, tls, http, health, control: socket, readers } = listeners;
         let tls_address = tls.as_ref().map(|it| it.0);
         let owners = handles[..shards].to_vec();
@@ -148,8 +179,9 @@ impl<E: Endpoints> Prepared<E> {
             diary: self.diary,
             ledger: legacy.as_ref().map(|legacy| legacy.ledger().clone()),
         });
-        let carrying = (machine.tls == Some(TlsCarrier::Kernel), shards);
-        let terminator = Terminator::start(tls, latest.clone(), carrying, &inspector.control)?;
+        let terminator = waiting.tls.zip(tls).map(|(terminator, (_, listener))| {
+            terminator.start(listener, latest.clone(), shards, &inspector.control)
+        });
         let (terminator, thread) = terminator.unzip();
         threads.extend(thread);
         let mut steward = steward(&latest, &owners, &inspector, legacy.as_ref());
@@ -161,7 +193,7 @@ impl<E: Endpoints> Prepared<E> {
         invite(self.guest, &config, link, handles.get(shards), &inspector);
         inspector.control.listening(true);
         let (stop, stopped) = oneshot::channel();
-        let (control_runtime, control_inspector) = (runtime()?, inspector.clone());
+        let control_inspector = inspector.clone();
         let (stop_http, http_stopped) = oneshot::channel();
         let [http_address, health_address] = [&http, &health].map(|it| it.as_ref().map(|it| it.0));
         let acceptor = {
@@ -175,14 +207,15 @@ impl<E: Endpoints> Prepared<E> {
         let balancer = balancer(&config, &machine, owners, &handles, channels, &inspector);
         let [http, health] = [http, health].map(|it| it.map(|it| it.1));
         let doors = Doors { http, health, control: socket, readers };
-        threads.extend(answer::<E>(doors, http_guard.clone(), inspector.clone(), http_stopped)?);
-        threads.push(spawn("control", move || {
+        let answer = answer::<E>(doors, http_guard.clone(), inspector.clone(), http_stopped);
+        threads.extend(waiting.http.map(|thread| thread.begin(answer)));
+        threads.push(waiting.control.begin(move |runtime| {
             let tasks = (acceptor, balancer.run_beside(steward.run()));
-            control(&control_runtime, listener, tasks, handles, control_inspector, stopped);
+            control(runtime, listener, tasks, handles, control_inspector, stopped);
             drop(stop_http);
-        })?);
+        }));
         log_start(&config, &machine, listen, [tls_address, http_address, health_address]);
-        Ok(Reflector {
+        Reflector {
             listen,
             tls: tls_address,
             http: http_address,
@@ -190,11 +223,11 @@ impl<E: Endpoints> Prepared<E> {
             http_guard,
             backend,
             inspector,
-            passed_on,
+            passed_on: self.passed_on,
             asked_peers: Relaxed::new(config.max_peers),
             stop: Some(stop),
             threads,
-        })
+        }
     }
 }
 
@@ -234,22 +267,17 @@ fn balancer(
     }
 }
 
-/// Starts the thread that answers operators, if there are endpoints.
+/// The work of the thread that answers operators.
 fn answer<E: Endpoints>(
     doors: Doors<E::Socket>,
     guard: HttpGuard,
     inspector: Inspector,
     stopped: oneshot::Receiver<()>,
-) -> Result<Option<JoinHandle<()>>, StartError> {
-    if !doors.is_any() {
-        return Ok(None);
-    }
-    let runtime = runtime()?;
-    let run = move || {
+) -> impl FnOnce(&Runtime) + Send + 'static {
+    move |runtime| {
         io::give_way();
-        E::run(&runtime, doors, guard, inspector, stopped);
-    };
-    spawn("http", run).map(Some)
+        E::run(runtime, doors, guard, inspector, stopped);
+    }
 }
 
 impl Reflector {
@@ -258,7 +286,7 @@ impl Reflector {
     /// # Errors
     /// [`StartError`], as there.
     pub(crate) fn start_with<E: Endpoints>(config: &ReflectorConfig) -> Result<Self, StartError> {
-        Prepared::<E>::new(config, Inherited::default(), Instant::now())?.serve(None)
+        Ok(Prepared::<E>::new(config, Inherited::default(), Instant::now())?.serve(None))
     }
 
     /// The same with a guest on a shard of its own, and without federation.
@@ -270,7 +298,7 @@ impl Reflector {
         guest: Invitation,
     ) -> Result<Self, StartError> {
         let (inherited, began) = (Inherited::default(), Instant::now());
-        Prepared::<E>::hosting(config, inherited, began, Some(guest))?.serve(None)
+        Ok(Prepared::<E>::hosting(config, inherited, began, Some(guest))?.serve(None))
     }
 }
 

@@ -17,7 +17,7 @@ use super::HandshakePermit;
 use super::places::Places;
 use super::relays::Relays;
 use super::{Secured, Waiting};
-use crate::config::{ReflectorConfig, StartError, TlsConfig, TlsError};
+use crate::config::{ReflectorConfig, TlsConfig, TlsError};
 use crate::counts::TlsCounters;
 use crate::diary::{LeftOut, SourceLimiter};
 use crate::ids::PeerId;
@@ -46,19 +46,17 @@ pub(super) struct Seed {
 }
 
 impl Seed {
-    /// Reads the files. The kernel carries the connections, or at most `relays` threads.
-    ///
-    /// # Errors
-    /// [`StartError::Tls`]
+    /// If the kernel does not carry the connections, at most `relays` threads do.
     pub(super) fn new(
         config: watch::Receiver<ReflectorConfig>,
+        files: Files,
         control: Arc<Control>,
         places: Places,
         done: mpsc::Sender<Secured>,
-        (in_kernel, relays): (bool, usize),
-    ) -> Result<Self, StartError> {
-        let files = Files::new(&config.borrow().tls, in_kernel, &control.tls)?;
-        Ok(Self { config, files, control, places, done, relays })
+        relays: usize,
+    ) -> Self {
+        control.tls.set_certificate(files.until);
+        Self { config, files, control, places, done, relays }
     }
 
     /// Runs until the acceptor is gone and all connections have sent their last bytes.
@@ -110,19 +108,12 @@ impl Seed {
     }
 }
 
-fn load(
-    config: &TlsConfig,
-    in_kernel: bool,
-    counters: &TlsCounters,
-) -> Result<Arc<ServerConfig>, TlsError> {
-    let (server, until) = tls::server(&config.paths(), in_kernel)?;
-    counters.set_certificate(until);
-    Ok(server)
-}
-
 /// The files in use.
-struct Files {
+#[derive(Debug)]
+pub(super) struct Files {
     server: Arc<ServerConfig>,
+    /// When the certificate expires.
+    until: Duration,
     /// Whether they are for connections that the kernel carries.
     in_kernel: bool,
     /// The mark of the files from before they were read: so a file that was replaced meanwhile counts as changed.
@@ -132,11 +123,15 @@ struct Files {
 }
 
 impl Files {
-    /// Reads the files for the first time.
-    fn new(config: &TlsConfig, in_kernel: bool, counters: &TlsCounters) -> Result<Self, TlsError> {
-        let stamp = config.paths().stamp();
-        let server = load(config, in_kernel, counters)?;
-        Ok(Self { server, in_kernel, stamp, fault: None })
+    /// Reads the files, for connections that the kernel carries or not.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub(super) fn load(config: &TlsConfig, in_kernel: bool) -> Result<Self, TlsError> {
+        let paths = config.paths();
+        let stamp = paths.stamp();
+        let (server, until) = tls::server(&paths, in_kernel)?;
+        Ok(Self { server, until, in_kernel, stamp, fault: None })
     }
 
     /// Files are written one after the other: unusable files may be complete a moment later.
@@ -146,13 +141,13 @@ impl Files {
 
     fn renew(&mut self, config: &TlsConfig, counters: &TlsCounters) {
         let stamp = config.paths().stamp();
-        match load(config, self.in_kernel, counters) {
-            Ok(server) => {
-                self.server = server;
-                if self.stamp != stamp || self.fault.is_some() {
+        match Self::load(config, self.in_kernel) {
+            Ok(files) => {
+                if self.stamp != files.stamp || self.fault.is_some() {
                     info!("new files of TLS are in use, for new sessions");
                 }
-                self.fault = None;
+                counters.set_certificate(files.until);
+                *self = files;
             }
             Err(fault) => {
                 if self.fault.as_ref() != Some(&fault) {
@@ -160,10 +155,9 @@ impl Files {
                     error!(%fault, "cannot use the files of TLS: the reflector keeps using the \
                          previous files");
                 }
-                self.fault = Some(fault);
+                (self.fault, self.stamp) = (Some(fault), stamp);
             }
         }
-        self.stamp = stamp;
     }
 }
 
@@ -300,8 +294,7 @@ mod tests {
         };
         let read = |path: &PathBuf| fs::read_to_string(path).unwrap();
         let files = std::thread::scope(|scope| {
-            let files =
-                scope.spawn(|| Files::new(&config, false, &TlsCounters::default()).unwrap());
+            let files = scope.spawn(|| Files::load(&config, false).unwrap());
             let mut reader = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
             folder.write("own.pem", &read(&next.certificate));
             folder.write("own.key", &read(&next.key));

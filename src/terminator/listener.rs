@@ -1,18 +1,18 @@
 //! What the acceptor has of TLS: the second listener, and the way to the thread of handshakes and back.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, watch};
 
-use super::handshakes::Seed;
+use super::handshakes::{Files, Seed};
 use super::places::{Places, Taker};
 use super::{HandshakePermit, News, Secured, Waiting};
-use crate::config::{ReflectorConfig, StartError};
+use crate::config::{ReflectorConfig, StartError, TlsConfig};
 use crate::io;
-use crate::threads::{Control, accept, runtime, spawn};
+use crate::threads::{Control, WaitingThread, accept};
 
 /// The most handshakes at a time. Each may take some 100 KB while it lasts.
 const HANDSHAKES_MAX: usize = 1024;
@@ -37,33 +37,49 @@ enum Listening {
     Yes(tokio::net::TcpListener),
 }
 
-impl Terminator {
-    /// Starts the thread of handshakes, if there is a listener. The kernel carries the connections, or at most
-    /// `threads` threads.
+/// A [`Terminator`] before its start: it has read the files and has its thread, so the start cannot fail.
+#[derive(Debug)]
+pub(crate) struct Unstarted {
+    files: Files,
+    thread: WaitingThread,
+}
+
+impl Unstarted {
+    /// Reads the files, if there is a listener. The kernel may carry the connections.
     ///
     /// # Errors
     /// [`StartError`]
+    pub(crate) fn new(config: &TlsConfig, in_kernel: bool) -> Result<Option<Self>, StartError> {
+        if config.listen.is_none() {
+            return Ok(None);
+        }
+        let files = Files::load(config, in_kernel)?;
+        Ok(Some(Self { files, thread: WaitingThread::start("tls")? }))
+    }
+
+    /// Starts the thread of handshakes. If the kernel does not carry the connections, at most `relays` threads do.
     pub(crate) fn start(
-        listener: Option<(SocketAddr, TcpListener)>,
+        self,
+        listener: TcpListener,
         config: watch::Receiver<ReflectorConfig>,
-        (in_kernel, threads): (bool, usize),
+        relays: usize,
         control: &Arc<Control>,
-    ) -> Result<Option<(Self, JoinHandle<()>)>, StartError> {
-        let Some((_, listener)) = listener else { return Ok(None) };
+    ) -> (Terminator, JoinHandle<()>) {
         let places = Places::new(HANDSHAKES_MAX);
         let (waiting, arrivals) = mpsc::unbounded_channel();
         let (done, secured) = mpsc::channel(SECURED_MAX);
-        let carrying = (in_kernel, threads);
-        let seed = Seed::new(config, Arc::clone(control), places.clone(), done, carrying)?;
-        let runtime = runtime()?;
-        let thread = spawn("tls", move || {
+        let control = Arc::clone(control);
+        let seed = Seed::new(config, self.files, control, places.clone(), done, relays);
+        let thread = self.thread.begin(move |runtime| {
             io::give_way();
-            seed.run(&runtime, arrivals);
-        })?;
+            seed.run(runtime, arrivals);
+        });
         let (listening, places) = (Listening::No(Some(listener)), Taker::new(places));
-        Ok(Some((Self { listening, places, place: None, waiting, secured }, thread)))
+        (Terminator { listening, places, place: None, waiting, secured }, thread)
     }
+}
 
+impl Terminator {
     /// Begins to listen in the event loop of the caller.
     ///
     /// # Errors

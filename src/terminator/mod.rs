@@ -26,9 +26,9 @@ mod places;
 mod relays;
 
 #[cfg(not(feature = "tls"))]
-pub(crate) use absent::Terminator;
+pub(crate) use absent::{Terminator, Unstarted};
 #[cfg(feature = "tls")]
-pub(crate) use listener::Terminator;
+pub(crate) use listener::{Terminator, Unstarted};
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;

@@ -50,4 +50,4 @@ pub(crate) use self::mover::{Admission, Mover};
 pub(crate) use self::order::{Answers, Arrived, Handle, ShardOrder};
 pub(crate) use self::question::{Question, ShardThread};
 pub(crate) use self::service::Service;
-pub(crate) use self::spawn::{runtime, spawn};
+pub(crate) use self::spawn::WaitingThread;

@@ -1,4 +1,4 @@
-//! Either process is killed or hangs before each of its actions.
+//! Either process is killed or hangs before each of its actions, or finds that something has changed meanwhile.
 
 use std::time::{Duration, Instant};
 
@@ -100,4 +100,22 @@ fn tables_stay_on_their_shards_while_everything_is_on_its_way_to_a_successor_tha
         successor.hangs();
         fleet.iter_mut().for_each(Pair::goes_on);
     }
+}
+
+#[test]
+fn a_successor_serves_when_its_key_is_gone_by_then() {
+    if !cfg!(feature = "tls") {
+        return;
+    }
+    let folder = Folder::new();
+    let key = folder.write_key();
+    let process = Process::with_tls(&folder.control(), &key, None);
+    let mut pair = Pair::new(process.serves());
+    let fault = Some("Serve:lose-key");
+    let successor = Process::with_tls(&folder.control(), &key, fault);
+    pair.announces();
+    successor.serves();
+    assert!(!key.exists());
+    assert_eq!(process.says(), "handed over");
+    pair.goes_on();
 }

@@ -12,12 +12,15 @@ use std::path::Path;
 
 use rustix::process::{Signal, getpid, kill_process};
 
-use self::processes::{FAULT, Role, play};
+use self::processes::{FAULT, Role, TLS, play};
 
 /// Ends or stops this process if the test wants it to fail before this action.
 pub(super) fn fault(action: &impl std::fmt::Debug) {
     let Ok(wanted) = std::env::var(FAULT) else { return };
     let Some((at, how)) = wanted.split_once(':') else { return };
+    if at == format!("{action:?}") && how == "lose-key" {
+        return std::fs::remove_file(std::env::var(TLS).unwrap()).unwrap();
+    }
     if at == format!("{action:?}") {
         let signal = if how == "kill" { Signal::KILL } else { Signal::STOP };
         kill_process(getpid(), signal).unwrap();
@@ -47,8 +50,22 @@ impl Folder {
     }
 
     fn control(&self) -> std::path::PathBuf {
+        self.path("control.sock")
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
         let Self(path) = self;
-        Path::join(path, "control.sock")
+        Path::join(path, name)
+    }
+
+    /// Writes a certificate that signs itself, and its key. Returns the path of the file with both.
+    fn write_key(&self) -> std::path::PathBuf {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let path = self.path("key.pem");
+        std::fs::write(&path, certificate.pem() + &key.serialize_pem()).unwrap();
+        path
     }
 }
 

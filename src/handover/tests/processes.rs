@@ -1,5 +1,6 @@
 //! Processes that serve, hand over and take over.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::config::ReflectorConfig;
+use crate::config::{ReflectorConfig, TlsConfig};
 use crate::handover::{Offer, Started, start};
 use crate::io::IoChoice;
 
@@ -18,6 +19,8 @@ pub(super) const FAULT: &str = "HANDOVER_FAULT";
 const CONTROL: &str = "HANDOVER_CONTROL";
 const IO: &str = "HANDOVER_IO";
 const SHARDS: &str = "HANDOVER_SHARDS";
+/// A file with a certificate and its key. If set, sessions may come over TLS too.
+pub(super) const TLS: &str = "HANDOVER_TLS";
 /// If set, the log of all processes goes to standard error.
 const LOG: &str = "HANDOVER_LOG";
 const TEST: &str = "handover::tests::plays_a_process";
@@ -56,6 +59,7 @@ pub(super) fn play(role: &Role) {
         shards: Some(role.shards),
         wake_all_for: Duration::from_secs(3),
         io,
+        tls: tls(),
         ..ReflectorConfig::default()
     };
     let started = match start(&config, true) {
@@ -71,6 +75,17 @@ pub(super) fn play(role: &Role) {
     println!("\n{MARK}handed over");
 }
 
+fn tls() -> TlsConfig {
+    let Some(file) = std::env::var_os(TLS).map(PathBuf::from) else { return TlsConfig::default() };
+    TlsConfig {
+        listen: Some("[::1]:0".parse().unwrap()),
+        certificate: Some(file.clone()),
+        key: Some(file.clone()),
+        ca: Some(file),
+        ..TlsConfig::default()
+    }
+}
+
 /// A process that was started; killed when it is dropped.
 #[derive(Debug)]
 pub(super) struct Process {
@@ -79,9 +94,25 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// `fault` is an action and `kill` or `stop`.
+    /// `fault` is an action and `kill`, `stop` or `lose-key`.
     pub(super) fn start(control: &Path, io: &str, shards: usize, fault: Option<&str>) -> Self {
+        Self::start_with(control, io, shards, fault, &[])
+    }
+
+    /// The same with sessions over TLS by this certificate and key.
+    pub(super) fn with_tls(control: &Path, file: &Path, fault: Option<&str>) -> Self {
+        Self::start_with(control, "auto", 2, fault, &[(TLS, file.as_os_str())])
+    }
+
+    fn start_with(
+        control: &Path,
+        io: &str,
+        shards: usize,
+        fault: Option<&str>,
+        more: &[(&str, &OsStr)],
+    ) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
+        command.env_remove(TLS).envs(more.iter().copied());
         command.args([TEST, "--exact", "--nocapture", "--test-threads=1"]);
         command.env(CONTROL, control).env(IO, io).env(SHARDS, shards.to_string());
         match fault {
