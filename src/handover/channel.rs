@@ -14,7 +14,7 @@ use prost::Message;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 use rustix::process::{Signal, pidfd_send_signal};
@@ -61,6 +61,8 @@ pub(super) enum Received<T> {
     Left,
     /// Nothing came in time.
     Late,
+    /// Descriptors came for which this process has no room, so the kernel has closed them.
+    Cut,
 }
 
 /// One end of a connection between two processes.
@@ -71,6 +73,8 @@ pub(super) struct Channel {
     bytes: Vec<u8>,
     taken: usize,
     descriptors: VecDeque<OwnedFd>,
+    /// Whether the kernel has closed descriptors that came.
+    is_cut: bool,
 }
 
 impl Channel {
@@ -81,7 +85,8 @@ impl Channel {
     pub(super) fn new(socket: UnixStream) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let peer = PeerProcess::of(&socket)?;
-        Ok(Self { socket, peer, bytes: Vec::new(), taken: 0, descriptors: VecDeque::new() })
+        let (bytes, descriptors) = (Vec::new(), VecDeque::new());
+        Ok(Self { socket, peer, bytes, taken: 0, descriptors, is_cut: false })
     }
 
     /// The id of the other process; 0 if it has none in this namespace.
@@ -150,6 +155,7 @@ impl Channel {
                 Err(_) => return Received::Left,
             }
             match self.read() {
+                _ if self.is_cut => return Received::Cut,
                 Ok(0) => return self.after_end(),
                 Ok(_) => {}
                 Err(Errno::INTR) => {}
@@ -160,6 +166,20 @@ impl Channel {
                 }
                 // The other process has died with unread bytes.
                 Err(_) => return self.after_end(),
+            }
+        }
+    }
+
+    /// The next message, if it has come already.
+    pub(super) fn pending<T: Carried>(&mut self) -> Option<T> {
+        loop {
+            match self.next_message() {
+                Ok(Some((message, _))) => return Some(message),
+                Ok(None) => {}
+                Err(_) => return None,
+            }
+            if !self.read().is_ok_and(|read| read > 0) {
+                return None;
             }
         }
     }
@@ -195,6 +215,7 @@ impl Channel {
                 self.descriptors.extend(descriptors);
             }
         }
+        self.is_cut |= read.as_ref().is_ok_and(|it| it.flags.contains(ReturnFlags::CTRUNC));
         let read = read.map(|read| read.bytes);
         self.bytes.truncate(had + read.unwrap_or_default());
         read

@@ -106,7 +106,7 @@ impl<'a> Conversation<'a> {
                 Received::Died => {
                     return Some(self.because("the successor has ended", PredecessorEvent::Died));
                 }
-                Received::Left => {
+                Received::Left | Received::Cut => {
                     return Some(self.because(
                         "the successor has closed its connection",
                         PredecessorEvent::Left,
@@ -187,7 +187,15 @@ impl<'a> Conversation<'a> {
                 self.steps.snapshot = began.elapsed();
                 Some(match sent {
                     Ok(()) => PredecessorEvent::Sent,
-                    Err(error) => self.failed(&error),
+                    Err(error) => {
+                        // It may have said why it closed its end.
+                        let said = self.channel.pending::<form::ToPredecessor>();
+                        if let Some(said @ ToPredecessor::Refused(_)) = said.and_then(|it| it.kind)
+                        {
+                            self.heard(said);
+                        }
+                        self.failed(&error)
+                    }
                 })
             }
             PredecessorAction::Commit => self.say(ToSuccessor::Commit(form::Commit {}), CHECKS),
@@ -288,8 +296,10 @@ impl<'a> Conversation<'a> {
                 }
                 Received::Message(..) => {}
                 Received::Died => return PredecessorEvent::Died,
-                Received::Left | Received::Late if is_dead => return PredecessorEvent::Died,
-                Received::Left | Received::Late => {
+                Received::Left | Received::Cut | Received::Late if is_dead => {
+                    return PredecessorEvent::Died;
+                }
+                Received::Left | Received::Cut | Received::Late => {
                     std::thread::sleep(LOOK);
                     is_dead = self.channel.kill();
                 }

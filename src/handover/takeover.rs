@@ -17,6 +17,7 @@ use crate::admin::OperatorEndpoints;
 use crate::config::{ReflectorConfig, StartError};
 use crate::control::ControlError;
 use crate::estate::{Arrival, Inherited, Legacy};
+use crate::io;
 use crate::portable::{self, Defect, Pieces};
 use crate::reflector::{Prepared, Reflector};
 use crate::shard::Restorer;
@@ -68,6 +69,12 @@ pub enum Unusable {
     /// There are connections without sockets, or sockets without connections.
     #[error("the sockets that it sent do not match its connections")]
     Sockets,
+    /// There are more sockets than this process may have.
+    #[error(
+        "the new process may not open enough file descriptors for the sockets of all sessions: raise \
+         the limit (LimitNOFILE of the unit, ulimit -Hn)"
+    )]
+    Descriptors,
 }
 
 /// A reflector that has started: anew, or with the sessions and routes of another process.
@@ -89,6 +96,8 @@ pub fn start(config: &ReflectorConfig, takes_over: bool) -> Result<Started, Take
     if takes_over {
         let control = control.ok_or(TakeoverError::NoControl)?;
         if let Some(socket) = connect(control).map_err(TakeoverError::Unreachable)? {
+            // The sockets of all sessions come before this process serves. The log tells the limit then.
+            io::raise_nofile().ok();
             let channel = Channel::new(socket).map_err(TakeoverError::Unreachable)?;
             return Taking::new(config, control, channel).run();
         }
@@ -190,6 +199,10 @@ impl<'a> Taking<'a> {
             Received::Died => {
                 self.fail(TakeoverError::Died);
                 Some(SuccessorEvent::Died)
+            }
+            Received::Cut => {
+                self.fail(Unusable::Descriptors);
+                Some(SuccessorEvent::Unfit)
             }
             Received::Left => Some(SuccessorEvent::Left),
             Received::Late => Some(SuccessorEvent::Late),

@@ -40,7 +40,7 @@ impl Line {
         self.folder.path("control.sock")
     }
 
-    fn arguments(&self) -> Vec<String> {
+    pub(crate) fn arguments(&self) -> Vec<String> {
         let http = format!("[::1]:{}", self.http);
         ["--control", &self.socket(), "--http", &http].map(str::to_owned).to_vec()
     }

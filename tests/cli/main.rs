@@ -18,6 +18,8 @@ mod diff;
 mod drop_in;
 mod entry;
 #[cfg(target_os = "linux")]
+mod few_descriptors;
+#[cfg(target_os = "linux")]
 mod flood;
 #[cfg(target_os = "linux")]
 mod handover;
