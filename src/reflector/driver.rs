@@ -45,6 +45,8 @@ pub(super) struct Seed {
     pub(super) id: ShardId,
     pub(super) layout: Layout,
     pub(super) settings: ShardConfig,
+    /// The sources that may connect.
+    pub(super) list: Arc<AccessList>,
     pub(super) service: Arc<Service>,
     pub(super) hash_seeds: [u64; 4],
     pub(super) backend: Backend,
@@ -63,6 +65,8 @@ pub(super) struct Core {
     pub(super) id: ShardId,
     pub(super) shard: RefCell<Shard>,
     connections: RefCell<Vec<Option<Rc<Connection>>>>,
+    /// The sources that may connect, by the latest settings.
+    list: RefCell<Arc<AccessList>>,
     /// Wakes the loop.
     pub(super) wake: WakeFlag,
     /// The buffer into which connections read.
@@ -160,13 +164,14 @@ pub(super) fn run(seed: Seed, ready: impl FnOnce(std::io::Result<()>)) {
 }
 
 async fn drive(seed: Seed, alarm: Alarm) {
-    let Seed { id, layout, settings, service, hash_seeds, backend, began, gauge, .. } = seed;
-    let Seed { port, orders, answers, diary, .. } = seed;
+    let Seed { id, layout, settings, list, service, hash_seeds, backend, began, .. } = seed;
+    let Seed { port, orders, answers, diary, gauge, .. } = seed;
     let now = Moment(0) + began.elapsed();
     let core = Core {
         id,
         shard: RefCell::new(Shard::new(id, layout, settings, hash_seeds, now)),
         connections: RefCell::default(),
+        list: RefCell::new(list),
         wake: WakeFlag::default(),
         buffer: RefCell::new(vec![0; READ_MAX]),
         is_draining: Cell::new(false),
@@ -403,7 +408,7 @@ async fn idle(
 
 impl Core {
     /// Adopts these settings. The next turn tells the connections that are closed here.
-    pub(super) fn renew(&self, settings: ShardConfig, list: &AccessList) {
+    pub(super) fn renew(&self, settings: ShardConfig, list: Arc<AccessList>) {
         let mut shard = self.shard.borrow_mut();
         shard.set_settings(settings);
         for connection in self.connections.borrow().iter().flatten() {
@@ -411,6 +416,12 @@ impl Core {
                 shard.close(connection.slot, CloseReason::Denied);
             }
         }
+        *self.list.borrow_mut() = list;
+    }
+
+    /// Whether this source may have sessions.
+    pub(super) fn allows(&self, remote: SocketAddr) -> bool {
+        self.list.borrow().allows(remote.ip())
     }
 }
 

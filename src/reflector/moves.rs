@@ -69,7 +69,9 @@ fn adopt(core: &Rc<Core>, backend: Backend, mover: Mover) {
                 core.go_on_following(&connection, follower);
             }
             core.enter(connection);
-            if let Some(reason) = ends {
+            // Settings that deny its source may have come while it was on its way; or its last process had others.
+            let denied = (!core.allows(remote)).then_some(CloseReason::Denied);
+            if let Some(reason) = ends.or(denied) {
                 core.shard.borrow_mut().close(slot, reason);
             }
         }

@@ -33,7 +33,7 @@ pub(super) fn obey(core: &Rc<Core>, backend: Backend, orders: &mut Inlet<ShardOr
             }
             ShardOrder::Own(tables) => core.shard.borrow_mut().own(*tables),
             ShardOrder::Ceiling(ceiling) => core.shard.borrow_mut().set_ceiling(ceiling),
-            ShardOrder::Settings { settings, list } => core.renew(*settings, &list),
+            ShardOrder::Settings { settings, list } => core.renew(*settings, list),
             ShardOrder::Answer(question) => {
                 let began = core.now();
                 question.run(&**core);

@@ -244,6 +244,7 @@ pub(super) fn start_shards(
     let layout = machine.layout();
     let (mut threads, mut handles) = (Vec::new(), Vec::new());
     let (ready, started) = mpsc::channel();
+    let list = Arc::new(config.access.list.clone());
     for (port, id) in mesh::ports(layout.all()).into_iter().zip(0..) {
         let (orders, inlet) = channel(ORDERS);
         let is_owner = usize::from(id) < layout.owners();
@@ -252,6 +253,7 @@ pub(super) fn start_shards(
             id: ShardId(id),
             layout,
             settings: config.settings.clone(),
+            list: Arc::clone(&list),
             service: Arc::clone(service),
             hash_seeds,
             backend: if is_owner { backend } else { Backend::Epoll },

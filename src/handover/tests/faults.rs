@@ -119,3 +119,12 @@ fn a_successor_serves_when_its_key_is_gone_by_then() {
     assert_eq!(process.says(), "handed over");
     pair.goes_on();
 }
+
+#[test]
+fn a_successor_ends_the_sessions_that_it_denies() {
+    let (folder, process, mut pair) = serving(None);
+    let successor = Process::denying(&folder.control(), "::1/128");
+    successor.serves();
+    assert_eq!(process.says(), "handed over");
+    pair.is_over();
+}

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::access::{Access, AccessList};
 use crate::config::{ReflectorConfig, TlsConfig};
 use crate::handover::{Offer, Started, start};
 use crate::io::IoChoice;
@@ -21,6 +22,8 @@ const IO: &str = "HANDOVER_IO";
 const SHARDS: &str = "HANDOVER_SHARDS";
 /// A file with a certificate and its key. If set, sessions may come over TLS too.
 pub(super) const TLS: &str = "HANDOVER_TLS";
+/// The prefixes whose sources may have no session, if set.
+const DENY: &str = "HANDOVER_DENY";
 /// If set, the log of all processes goes to standard error.
 const LOG: &str = "HANDOVER_LOG";
 const TEST: &str = "handover::tests::plays_a_process";
@@ -60,6 +63,7 @@ pub(super) fn play(role: &Role) {
         wake_all_for: Duration::from_secs(3),
         io,
         tls: tls(),
+        access: Access { list: list(), ..Access::default() },
         ..ReflectorConfig::default()
     };
     let started = match start(&config, true) {
@@ -86,6 +90,11 @@ fn tls() -> TlsConfig {
     }
 }
 
+fn list() -> AccessList {
+    let denied = std::env::var(DENY).ok().map(|prefix| prefix.parse().unwrap());
+    AccessList::new([], denied)
+}
+
 /// A process that was started; killed when it is dropped.
 #[derive(Debug)]
 pub(super) struct Process {
@@ -104,6 +113,11 @@ impl Process {
         Self::start_with(control, "auto", 2, fault, &[(TLS, file.as_os_str())])
     }
 
+    /// The same, where the sources of a prefix may have no session.
+    pub(super) fn denying(control: &Path, prefix: &str) -> Self {
+        Self::start_with(control, "auto", 2, None, &[(DENY, OsStr::new(prefix))])
+    }
+
     fn start_with(
         control: &Path,
         io: &str,
@@ -112,7 +126,7 @@ impl Process {
         more: &[(&str, &OsStr)],
     ) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.env_remove(TLS).envs(more.iter().copied());
+        command.env_remove(TLS).env_remove(DENY).envs(more.iter().copied());
         command.args([TEST, "--exact", "--nocapture", "--test-threads=1"]);
         command.env(CONTROL, control).env(IO, io).env(SHARDS, shards.to_string());
         match fault {
