@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 
 use super::flags::{send_flags, try_send};
 use super::sending::SendingState;
-use super::{OutBuf, SLICES_MAX, Sending};
+use super::{OutBuf, SLICES_MAX, Sending, Spare};
 
 #[derive(Debug)]
 pub(super) struct EpollStream {
@@ -107,9 +107,8 @@ impl EpollStream {
     }
 
     /// A second descriptor of the connection; the runtime watches the first one only.
-    pub(super) fn detach(&self) -> io::Result<std::net::TcpStream> {
-        let socket = SockRef::from(&self.socket).try_clone()?;
-        Ok(socket.into())
+    pub(super) fn detach(&self, spare: &mut Spare) -> io::Result<std::net::TcpStream> {
+        spare.duplicate(&self.socket)
     }
 
     pub(super) fn shutdown(&self) {

@@ -29,6 +29,56 @@ pub fn raise_nofile() -> io::Result<u64> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "raise the limit on open files with ulimit -n"))
 }
 
+/// A descriptor in reserve, so that one socket can be duplicated when the process may open no more.
+#[cfg(feature = "server")]
+#[derive(Debug, Default)]
+pub struct Spare {
+    #[cfg(all(target_os = "linux", not(metalbond_portable)))]
+    descriptor: Option<std::os::fd::OwnedFd>,
+}
+
+#[cfg(all(feature = "server", target_os = "linux", not(metalbond_portable)))]
+impl Spare {
+    /// Opens the descriptor, if it is not there and the process may open one more.
+    pub fn refill(&mut self) {
+        use rustix::event::{EventfdFlags, eventfd};
+        if self.descriptor.is_none() {
+            self.descriptor = eventfd(0, EventfdFlags::CLOEXEC).ok();
+        }
+    }
+
+    /// A second descriptor of a socket: a new one, or this one, which is then gone.
+    pub(super) fn duplicate(
+        &mut self,
+        socket: &impl std::os::fd::AsFd,
+    ) -> io::Result<std::net::TcpStream> {
+        let second = socket.as_fd().try_clone_to_owned();
+        second.map(Into::into).or_else(|error| self.replace(socket).ok_or(error))
+    }
+
+    /// Makes the descriptor one of the socket.
+    fn replace(&mut self, socket: &impl std::os::fd::AsFd) -> Option<std::net::TcpStream> {
+        use rustix::io::{DupFlags, dup3};
+        let mut second = self.descriptor.take()?;
+        dup3(socket, &mut second, DupFlags::CLOEXEC).ok()?;
+        Some(second.into())
+    }
+}
+
+#[cfg(all(feature = "server", not(all(target_os = "linux", not(metalbond_portable)))))]
+impl Spare {
+    /// Does nothing on this system.
+    pub fn refill(&mut self) {}
+
+    /// A second descriptor of a socket.
+    pub(super) fn duplicate(
+        &mut self,
+        socket: &impl std::os::fd::AsFd,
+    ) -> io::Result<std::net::TcpStream> {
+        socket.as_fd().try_clone_to_owned().map(Into::into)
+    }
+}
+
 /// Whether the next descriptor would be one of the last `kept` that the process may open. Costs three system calls.
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]
 pub fn is_short_of_files(any: &impl std::os::fd::AsFd, kept: u64) -> bool {
@@ -51,6 +101,23 @@ pub fn is_short_of_files<F>(_any: &F, _kept: u64) -> bool {
 #[cfg(all(test, target_os = "linux", not(metalbond_portable)))]
 mod tests {
     use rustix::process::{Resource, getrlimit};
+
+    #[test]
+    #[cfg(feature = "server")]
+    fn a_spare_descriptor_becomes_the_duplicate_of_one_socket() {
+        use std::os::fd::AsRawFd as _;
+        let listener = std::net::TcpListener::bind("[::1]:0").unwrap();
+        let mut spare = super::Spare::default();
+        spare.refill();
+        let reserved = spare.descriptor.as_ref().unwrap().as_raw_fd();
+        // Not even one descriptor is needed beside it.
+        let second = spare.replace(&listener).unwrap();
+        assert_eq!(second.as_raw_fd(), reserved);
+        assert_eq!(second.local_addr().unwrap(), listener.local_addr().unwrap());
+        let flags = rustix::io::fcntl_getfd(&second).unwrap();
+        assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
+        assert!(spare.replace(&listener).is_none());
+    }
 
     #[test]
     fn the_soft_limit_reaches_the_hard_one() {

@@ -102,6 +102,8 @@ pub(crate) use file::read_text;
 pub(crate) use flags::try_send;
 #[cfg(all(feature = "server", feature = "tls"))]
 pub(crate) use kernel_tls::{Direction, TlsKeys, prepare, set_keys, try_out};
+#[cfg(feature = "server")]
+pub use limits::Spare;
 pub use limits::{is_short_of_files, raise_nofile};
 pub use listener::bind;
 pub use memory::{memory_limit, resident_memory, socket_memory};

@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 
 use super::backlog::bound_backlog;
 use super::tls_records::Records;
-use super::{Backend, OutBuf, Sending, TcpInfo, epoll, low_water, tcp_info, uring};
+use super::{Backend, OutBuf, Sending, Spare, TcpInfo, epoll, low_water, tcp_info, uring};
 
 /// A TCP connection. It belongs to the thread and the [`LocalRuntime`](super::LocalRuntime) in which it was made.
 #[derive(Debug)]
@@ -238,11 +238,20 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// If the process has no descriptor left. Nothing has changed then.
-    pub fn detach(&self, with_others: bool) -> io::Result<TcpStream> {
+    /// If the process has no descriptor left, and `spare` has none. Nothing has changed then.
+    pub fn detach(&self, with_others: bool, spare: &mut Spare) -> io::Result<TcpStream> {
         match &self.inner {
-            Inner::Epoll(stream) => stream.detach(),
-            Inner::Uring(stream) => stream.detach(with_others),
+            Inner::Epoll(stream) => stream.detach(spare),
+            Inner::Uring(stream) => stream.detach(with_others, spare),
+        }
+    }
+
+    /// Ends all waits of the thread that still hold descriptors of detached streams. Streams that are not detached may
+    /// wait again.
+    pub fn end_waits(&self) {
+        match &self.inner {
+            Inner::Epoll(_) => {} // no wait holds a descriptor
+            Inner::Uring(_) => uring::cancel_all(),
         }
     }
 

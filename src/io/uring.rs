@@ -18,8 +18,8 @@
 //!   buffer is ever in the kernel's hands between two calls.** That matters because the driver's
 //!   own drop (tokio-uring 0.5.0) releases what abandoned operations own *before* it cancels
 //!   them; it first submits what is queued, though, and that ends every SEND.
-//! * **ASYNC_CANCEL**, without memory, for a connection that goes to another thread. It owns a handle to the
-//!   socket as well.
+//! * **ASYNC_CANCEL**, without memory, for a connection that goes to another thread, and then it owns a handle to the
+//!   socket as well; or for all waits on the ring.
 //! * **POLL_ADD**, without memory. It owns a handle to the socket, so that the descriptor can't
 //!   be closed, and its number reused, while the entry waits in the queue. After submission the
 //!   kernel holds the open file itself.
@@ -35,12 +35,12 @@ use std::task::{Context, Poll, ready};
 use io_uring::{cqueue, opcode, types};
 use tokio_uring::{InFlightOneshot, OneshotOutputTransform, UnsubmittedOneshot};
 
-use super::Sending;
 use super::operation::{Operation, outcome};
 pub(super) use super::probe::available;
 pub(super) use super::ring::UringRuntime;
 use super::ring::note_queued;
 use super::sending::SendingState;
+use super::{Sending, Spare};
 
 /// Ends of the stream that a peer's silence hides are events too: POLLERR and POLLHUP always
 /// are, POLLRDHUP only on request.
@@ -125,8 +125,8 @@ impl UringStream {
     /// A second descriptor of the connection. Cancels the waits for the first one on this ring; kernels before 5.19
     /// can't, and end these waits with the next news of the connection. With `with_others` it does not cancel them
     /// either: for each cancelled wait the kernel looks at all waits on the ring.
-    pub(super) fn detach(&self, with_others: bool) -> io::Result<TcpStream> {
-        let socket = self.socket.try_clone()?;
+    pub(super) fn detach(&self, with_others: bool, spare: &mut Spare) -> io::Result<TcpStream> {
+        let socket = spare.duplicate(&*self.socket)?;
         self.is_detached.set(true);
         if !with_others {
             drop(submit_cancel(&self.socket));
@@ -156,6 +156,14 @@ impl std::fmt::Debug for UringStream {
     }
 }
 
+/// Cancels all waits on the ring of this thread, so that descriptors of detached streams close. Another stream repeats
+/// its wait when its task looks for it. Kernels before 5.19 cannot do this.
+pub(super) fn cancel_all() {
+    note_queued();
+    let entry = opcode::AsyncCancel2::new(types::CancelBuilder::any()).build();
+    drop(UnsubmittedOneshot::new(None, CancelDone, entry).submit());
+}
+
 /// A place for one readiness poll in flight.
 ///
 /// The operation stays here when the future that waits for it is dropped, and the next wait takes
@@ -172,12 +180,15 @@ impl PollSlot {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         let mut slot = self.0.borrow_mut();
-        let operation = slot.get_or_insert_with(|| submit_poll(socket, events));
-        let result = Pin::new(operation).poll(cx);
-        if result.is_ready() {
+        loop {
+            let operation = slot.get_or_insert_with(|| submit_poll(socket, events));
+            let result = ready!(Pin::new(operation).poll(cx));
             *slot = None;
+            if result.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::ECANCELED)) {
+                continue; // with all waits of the ring
+            }
+            return Poll::Ready(result);
         }
-        result
     }
 }
 
@@ -189,20 +200,20 @@ fn submit_poll(socket: &Rc<TcpStream>, events: i16) -> InFlightOneshot<Rc<TcpStr
 }
 
 /// Ends all waits for a descriptor.
-fn submit_cancel(socket: &Rc<TcpStream>) -> InFlightOneshot<Rc<TcpStream>, CancelDone> {
+fn submit_cancel(socket: &Rc<TcpStream>) -> InFlightOneshot<Option<Rc<TcpStream>>, CancelDone> {
     note_queued();
     let what = types::CancelBuilder::fd(types::Fd(socket.as_raw_fd())).all();
     let entry = opcode::AsyncCancel2::new(what).build();
-    UnsubmittedOneshot::new(Rc::clone(socket), CancelDone, entry).submit()
+    UnsubmittedOneshot::new(Some(Rc::clone(socket)), CancelDone, entry).submit()
 }
 
 struct CancelDone;
 
 impl OneshotOutputTransform for CancelDone {
     type Output = ();
-    type StoredData = Rc<TcpStream>;
+    type StoredData = Option<Rc<TcpStream>>;
 
-    fn transform_oneshot_output(self, _socket: Rc<TcpStream>, _entry: cqueue::Entry) {}
+    fn transform_oneshot_output(self, _socket: Self::StoredData, _entry: cqueue::Entry) {}
 }
 
 struct PollDone;

@@ -5,8 +5,8 @@ use std::io;
 use std::net::TcpStream;
 use std::task::{Context, Poll};
 
-use super::Sending;
 use super::error::Unavailable;
+use super::{Sending, Spare};
 
 pub(super) fn available() -> Result<(), Unavailable> {
     Err(if cfg!(any(not(target_os = "linux"), metalbond_portable)) {
@@ -59,7 +59,7 @@ impl UringStream {
         match self.0 {}
     }
 
-    pub(super) fn detach(&self, _: bool) -> io::Result<TcpStream> {
+    pub(super) fn detach(&self, _: bool, _: &mut Spare) -> io::Result<TcpStream> {
         match self.0 {}
     }
 

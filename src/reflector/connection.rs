@@ -12,7 +12,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
@@ -22,6 +22,7 @@ use tokio::time::Sleep;
 
 use super::driver::Core;
 use super::end_of_stream::end_of_stream;
+use super::moves::Departure;
 use crate::diary::Follower;
 use crate::io::{OutBuf, Sending, Stream};
 use crate::session::{CloseReason, LOW_WATER, TcpInfo};
@@ -35,21 +36,21 @@ pub(super) struct Connection {
     pub(super) slot: Slot,
     is_closed: Cell<bool>,
     /// Whether a KEEPALIVE wakes no thread.
-    is_held: Cell<bool>,
+    pub(super) is_held: Cell<bool>,
     /// Whether the shard reads on, after a pause.
     is_resumed: Cell<bool>,
     /// Whether there may be something to write.
     may_write: Cell<bool>,
     pub(super) remote: SocketAddr,
-    stream: Stream,
+    pub(super) stream: Stream,
     /// Its admission; none when it has left for another shard.
-    admission: RefCell<Option<Admission>>,
+    pub(super) admission: RefCell<Option<Admission>>,
     /// Whether it is about to leave for another shard.
-    is_leaving: Cell<bool>,
+    pub(super) is_leaving: Cell<bool>,
     /// The waker of its task; none before the task has begun.
     waker: OnceCell<Waker>,
     /// The write in flight.
-    sending: RefCell<Option<Sending>>,
+    pub(super) sending: RefCell<Option<Sending>>,
     /// Reads along, if an operator follows the session.
     pub(super) follower: RefCell<Option<Box<Follower>>>,
 }
@@ -101,7 +102,9 @@ impl Future for Task {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // The waker stays the same for a task's life.
         self.connection.waker.get_or_init(|| cx.waker().clone());
-        self.read(cx);
+        if !self.connection.is_leaving.get() {
+            self.read(cx); // a wait that begins now would hold its descriptor
+        }
         self.write(cx);
         if self.connection.is_leaving.get() && self.depart() {
             return Poll::Ready(());
@@ -182,8 +185,13 @@ impl Task {
             return false;
         }
         connection.is_leaving.set(false);
-        if core.send_away(connection) {
-            return true;
+        match core.send_away(connection) {
+            Departure::Left => return true,
+            Departure::Waits => {
+                connection.is_leaving.set(true);
+                return false;
+            }
+            Departure::Stays => {}
         }
         // It stays: whatever came up meanwhile must be done now.
         connection.may_write.set(true);
@@ -265,7 +273,7 @@ impl Connection {
         self.is_closed.get()
     }
 
-    fn wake(&self) {
+    pub(super) fn wake(&self) {
         // A task that has not begun looks at everything when it does.
         if let Some(waker) = self.waker.get() {
             waker.wake_by_ref();
@@ -277,29 +285,6 @@ impl Connection {
         self.is_closed.set(true);
         self.stream.shutdown();
         self.wake();
-    }
-
-    /// Lets the task leave for another shard as soon as the kernel has no write to finish.
-    pub(super) fn leave(&self) {
-        self.is_leaving.set(true);
-        self.wake();
-    }
-
-    /// Takes the parts of the connection for the shard where it goes on: the socket, its
-    /// admission, and the rest of the write in flight. `with_others`: all connections of the shard go.
-    ///
-    /// # Errors
-    /// If the system has no descriptor left for it.
-    pub(super) fn take_apart(
-        &self,
-        with_others: bool,
-    ) -> std::io::Result<(TcpStream, Option<Admission>, Vec<u8>)> {
-        let socket = self.stream.detach(with_others)?;
-        if self.is_held.replace(false) {
-            self.stream.set_low_water(1).ok();
-        }
-        let rest = self.sending.borrow_mut().take().map_or_else(Vec::new, |it| it.rest());
-        Ok((socket, self.admission.take(), rest))
     }
 
     /// The HELLO has come.

@@ -19,6 +19,7 @@ use super::connection::{self, Connection};
 use super::follow::Followed;
 use super::guest::Guests;
 use super::mesh::{Inlet, Port};
+use super::moves::Shortage;
 use super::orders::{Done, obey};
 use super::wake_flag::WakeFlag;
 use crate::access::AccessList;
@@ -74,6 +75,7 @@ pub(super) struct Core {
     pub(super) is_draining: Cell<bool>,
     /// Whether all connections leave, for another process.
     pub(super) all_leave: Cell<bool>,
+    pub(super) shortage: Shortage,
     pub(super) began: Instant,
     pub(super) gauge: Arc<Gauge>,
     answers: Answers,
@@ -100,6 +102,11 @@ impl Core {
 
     pub(super) fn connection(&self, slot: Slot) -> Option<Rc<Connection>> {
         self.connections.borrow().get(slot.index())?.clone()
+    }
+
+    /// All connections.
+    pub(super) fn connections(&self) -> Vec<Rc<Connection>> {
+        self.connections.borrow().iter().flatten().cloned().collect()
     }
 
     /// Sends an answer to the coordinator of moves. If the coordinator is gone, the reflector is stopping.
@@ -176,6 +183,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
         buffer: RefCell::new(vec![0; READ_MAX]),
         is_draining: Cell::new(false),
         all_leave: Cell::new(false),
+        shortage: Shortage::new(),
         began,
         gauge,
         answers,
@@ -427,7 +435,7 @@ impl Core {
 
 /// Closes everything and waits for the tasks to end.
 async fn exit(core: &Core, deadline: Instant) {
-    let connections: Vec<_> = core.connections.borrow().iter().flatten().cloned().collect();
+    let connections = core.connections();
     // Bytes that the peer's kernel has acknowledged survive a reset; others would not.
     let in_flight = |connection: &Rc<Connection>| {
         !connection.is_closed()

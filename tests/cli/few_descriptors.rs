@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use metalbond::io::IoChoice;
+
 use crate::handover::{Line, exit};
 use crate::process::{BINARY, Process};
 use support::client::{Client, routes};
@@ -59,4 +61,27 @@ fn a_new_process_that_may_open_too_few_says_so_and_changes_nothing() {
     let reason = latest["latest"]["reason"].as_str().unwrap();
     assert!(reason.contains("raise the limit (LimitNOFILE of the unit, ulimit -Hn)"), "{reason}");
     go_on(&line, &mut sessions);
+}
+
+/// The old process has nearly as many sessions as it may open descriptors.
+fn no_session_ends(io: &str) {
+    let line = Line::new();
+    let mut first = limited(&line, "ulimit -n 200", &["--max-peers", "140", "--io", io]);
+    let mut sessions = sessions(&first, 120);
+    line.ok(&["handover"]);
+    let _second = line.successor();
+    assert_eq!(exit(&mut first), Some(0));
+    go_on(&line, &mut sessions);
+}
+
+#[test]
+fn a_handover_with_epoll_needs_no_second_descriptor_for_each_session() {
+    no_session_ends("epoll");
+}
+
+#[test]
+fn a_handover_with_io_uring_needs_no_second_descriptor_for_each_session() {
+    if support::has_io(IoChoice::Uring) {
+        no_session_ends("uring");
+    }
 }
