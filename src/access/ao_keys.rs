@@ -66,6 +66,16 @@ impl AoKeys {
         self.0.iter().filter(move |entry| Some(entry.prefix) == longest)
     }
 
+    /// Adds a key.
+    pub(crate) fn hold(&mut self, entry: &AoEntry) {
+        self.0.push(entry.clone());
+    }
+
+    /// Removes a key.
+    pub(crate) fn remove(&mut self, entry: &AoEntry) {
+        self.0.retain(|it| it != entry);
+    }
+
     /// The keys of `other` that are missing here, or have another secret here.
     pub(crate) fn lacks<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a AoEntry> {
         other.0.iter().filter(|entry| !self.0.contains(entry))

@@ -114,9 +114,19 @@ impl KeyFile for TcpKeys {
 }
 
 impl TcpKeys {
-    /// All keys, with their prefixes as address and length.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = ((IpAddr, u8), &Key)> {
-        self.0.iter().map(|(prefix, key)| (prefix.parts(), key))
+    /// All keys, with their prefixes.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Prefix, &Key)> {
+        self.0.iter().map(|(prefix, key)| (*prefix, key))
+    }
+
+    /// Sets the key of a prefix.
+    pub(crate) fn hold(&mut self, prefix: Prefix, key: &Key) {
+        self.0.insert(prefix, key.clone());
+    }
+
+    /// Removes the key of a prefix.
+    pub(crate) fn remove(&mut self, prefix: Prefix) {
+        self.0.remove(&prefix);
     }
 
     /// The key for an address: the key of the longest prefix.
@@ -127,9 +137,8 @@ impl TcpKeys {
     }
 
     /// Prefixes that have a key in `other` but none here.
-    pub(crate) fn lacks<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (IpAddr, u8)> + 'a {
-        let missing = other.0.keys().filter(|prefix| !self.0.contains_key(prefix));
-        missing.map(|prefix| prefix.parts())
+    pub(crate) fn lacks<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Prefix> + 'a {
+        other.0.keys().copied().filter(|prefix| !self.0.contains_key(prefix))
     }
 }
 
@@ -148,9 +157,9 @@ mod tests {
         assert_eq!(of("192.0.2.1"), None);
         assert!(!format!("{keys:?}").contains("ten"));
         let fewer = TcpKeys::parse("10.0.0.0/8 other").unwrap();
-        let mut lacking: Vec<_> = fewer.lacks(&keys).map(|(address, _)| address).collect();
+        let mut lacking: Vec<_> = fewer.lacks(&keys).map(|prefix| prefix.to_string()).collect();
         lacking.sort();
-        assert_eq!(lacking, [IpAddr::from([10, 1, 0, 0]), std::net::Ipv6Addr::UNSPECIFIED.into()]);
+        assert_eq!(lacking, ["10.1.0.0/16", "::/0"]);
     }
 
     #[test]

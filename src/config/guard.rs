@@ -2,14 +2,13 @@
 //!
 //! The rules are set on listening sockets, so they hold from the first packet of each connection.
 
-use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
 use super::ReflectorConfig;
-use crate::access::{AoEntry, AoKeys, KeyFile, KeyFileError, TcpKeys};
+use crate::access::{AoEntry, AoKeys, KeyFile, KeyFileError, Prefix, TcpKeys};
 use crate::io;
 use crate::settings::{PATH, Section, Setting, Syntax, number};
 use crate::{maybe, one};
@@ -77,9 +76,13 @@ impl GuardConfig {
     }
 }
 
-/// What listening sockets hold packets to.
+/// What listening sockets hold packets to, each by its place among them.
 #[derive(Debug, Default)]
-pub(crate) struct Guard {
+pub(crate) struct Guard(Vec<Held>);
+
+/// The keys that the kernel has accepted for a listening socket.
+#[derive(Debug, Default)]
+struct Held {
     md5: TcpKeys,
     ao: AoKeys,
 }
@@ -88,36 +91,55 @@ impl Guard {
     /// Has listening sockets hold packets to this from now on. Connections that there are keep what they had.
     ///
     /// # Errors
-    /// [`GuardError`]
+    /// [`GuardError`]: the first one. Then the sockets have a part of the rules, and the next call goes on from there.
     pub(crate) fn set(
         &mut self,
         config: &GuardConfig,
         listeners: &[BorrowedFd<'_>],
     ) -> Result<(), GuardError> {
         let (md5, ao) = config.keys()?;
-        for listener in listeners {
+        let Self(held) = self;
+        held.resize_with(held.len().max(listeners.len()), Held::default);
+        let set = |(held, listener): (&mut Held, &BorrowedFd<'_>)| {
             io::set_full_ttl(listener).map_err(GuardError::Ttl)?;
             io::set_min_ttl(listener, config.min_ttl).map_err(GuardError::Ttl)?;
-            let set = |prefix: (IpAddr, u8), key: &[u8]| {
-                io::set_tcp_md5(listener, prefix, key).map_err(|source| GuardError::Key {
-                    prefix: format!("{}/{}", prefix.0, prefix.1),
-                    source,
-                })
-            };
-            for prefix in md5.lacks(&self.md5) {
-                set(prefix, &[])?;
-            }
-            for entry in ao.lacks(&self.ao) {
-                change(entry, |key| key.remove(listener))?;
-            }
-            for (prefix, key) in md5.iter() {
-                set(prefix, key.bytes())?;
-            }
-            for entry in self.ao.lacks(&ao) {
-                change(entry, |key| key.add(listener, false))?;
-            }
+            held.set(listener, &md5, &ao)
+        };
+        // A socket that refuses a rule leaves the others theirs.
+        let results: Vec<_> = held.iter_mut().zip(listeners).map(set).collect();
+        results.into_iter().collect()
+    }
+}
+
+impl Held {
+    /// Gives a listening socket these keys instead of those that it has. Notes each key at once: after a failure the
+    /// next call must remove also the keys that came before the failure.
+    fn set(
+        &mut self,
+        listener: &BorrowedFd<'_>,
+        md5: &TcpKeys,
+        ao: &AoKeys,
+    ) -> Result<(), GuardError> {
+        let set = |prefix: Prefix, key: &[u8]| {
+            io::set_tcp_md5(listener, prefix.parts(), key)
+                .map_err(|source| GuardError::Key { prefix: prefix.to_string(), source })
+        };
+        for prefix in md5.lacks(&self.md5).collect::<Vec<_>>() {
+            set(prefix, &[])?;
+            self.md5.remove(prefix);
         }
-        (self.md5, self.ao) = (md5, ao);
+        for entry in ao.lacks(&self.ao.clone()) {
+            change(entry, |key| key.remove(listener))?;
+            self.ao.remove(entry);
+        }
+        for (prefix, key) in md5.iter() {
+            set(prefix, key.bytes())?;
+            self.md5.hold(prefix, key);
+        }
+        for entry in self.ao.clone().lacks(ao) {
+            change(entry, |key| key.add(listener, false))?;
+            self.ao.hold(entry);
+        }
         Ok(())
     }
 }

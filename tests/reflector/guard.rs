@@ -14,6 +14,7 @@ on_each_io!(
     packets_from_beyond_a_router_are_dropped,
     unsigned_packets_of_a_prefix_with_a_key_are_dropped,
     keys_of_tcp_ao_change_one_machine_after_the_other,
+    a_file_with_more_keys_than_the_kernel_takes_leaves_none_behind,
 );
 
 /// What shows that nothing answers.
@@ -125,4 +126,24 @@ fn keys_of_tcp_ao_change_one_machine_after_the_other(mut config: ReflectorConfig
     for leaf in [late, old, new] {
         runtime.block_on(leaf.shutdown());
     }
+}
+
+/// The kernel takes some keys of the file, and then no more.
+fn a_file_with_more_keys_than_the_kernel_takes_leaves_none_behind(mut config: ReflectorConfig) {
+    let folder = Folder::default();
+    let good = "2001:db8::/32 other\n";
+    let file = folder.write("keys", good);
+    config.guard.md5_keys = Some(file);
+    let (reflector, address) = start(&config);
+    let connects = || TcpStream::connect_timeout(&address, SILENCE).is_ok();
+    assert!(connects());
+    let many = (0..8000).map(|number| format!("2001:db8:{number:x}::/48 other\n"));
+    // Shorter prefixes come first.
+    let bad: String = ["::/0 secret\n".to_owned()].into_iter().chain(many).collect();
+    folder.write("keys", &bad);
+    reflector.reload(&config).unwrap();
+    eventually("an unsigned connection is dropped", || !connects());
+    folder.write("keys", good);
+    reflector.reload(&config).unwrap();
+    eventually("a connection", connects);
 }
