@@ -14,7 +14,7 @@ use crate::metrics::Saved;
 use crate::shard::moves::{Answer, Coordinator, Handover, MoveCommand};
 use crate::threads::{Control, Estate, InspectError, Ledger, Mover, NotFrozen, Phase, saved};
 
-/// How long the shards may take to let all connections and tables leave.
+/// How long the shards may take to tell their counters and to let all connections and tables leave.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The parts of the balancer that a freeze and a thaw need.
@@ -48,28 +48,39 @@ where
     }
 
     async fn gather(&mut self, coordinator: &mut Coordinator) -> Result<Estate, NotFrozen> {
-        // The counters are read while shards still answer.
-        let shards = saved_counters(self.control).await?;
-        let frozen = self.control.now();
-        self.control.phase.send_replace(Phase::UnderWay);
-        self.control.accepts_no_more().await;
-        let (mut handover, commands) = Handover::begin(coordinator.next_number(), self.shards);
-        (self.send)(commands).await;
         let began = Instant::now();
         let deadline = began + PATIENCE;
+        // The counters are read while shards still answer.
+        let shards = in_time(deadline, saved_counters(self.control)).await??;
+        let frozen = self.control.now();
+        self.control.phase.send_replace(Phase::UnderWay);
+        if let Err(late) = in_time(deadline, self.control.accepts_no_more()).await {
+            // The acceptor waits for a shard.
+            self.control.phase.send_replace(Phase::Here);
+            return Err(late);
+        }
+        let (mut handover, commands) = Handover::begin(coordinator.next_number(), self.shards);
+        (self.send)(commands).await;
         while !handover.is_ready() {
-            let Ok(answer) = timeout_at(deadline, self.answers.recv()).await else {
-                warn!("a shard stands still, so its sessions cannot be handed over now");
-                self.put_back(handover).await;
-                return Err(NotFrozen::Late(PATIENCE));
+            let answer = match in_time(deadline, self.answers.recv()).await {
+                Ok(answer) => answer,
+                Err(late) => {
+                    self.put_back(handover).await;
+                    return Err(late);
+                }
             };
             let Some((shard, answer)) = answer else { return Err(NotFrozen::Stopped) };
             debug!(%shard, answer = answer.name(), after = ?began.elapsed(), "everything leaves");
             (self.send)(handover.answered(shard, answer)).await;
         }
         let ledger = ledger(self.control, shards, frozen);
-        let link = self.control.exported_link().await.map_err(|_| NotFrozen::Stopped)?;
-        Ok(Estate { handover, now: self.control.now(), ledger, link })
+        match in_time(deadline, self.control.exported_link()).await {
+            Ok(link) => Ok(Estate { handover, now: self.control.now(), ledger, link: link? }),
+            Err(late) => {
+                self.put_back(handover).await;
+                Err(late)
+            }
+        }
     }
 
     /// Puts all connections and tables back.
@@ -85,6 +96,14 @@ where
         }
         self.control.phase.send_replace(Phase::Here);
     }
+}
+
+/// What a shard or the acceptor answers, if that comes by the deadline.
+async fn in_time<T>(deadline: Instant, answer: impl Future<Output = T>) -> Result<T, NotFrozen> {
+    timeout_at(deadline, answer).await.map_err(|_| {
+        warn!("a shard stands still, so its sessions cannot be handed over now");
+        NotFrozen::Late(PATIENCE)
+    })
 }
 
 /// The ledger that a reflector leaves to another process.

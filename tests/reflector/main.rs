@@ -16,6 +16,8 @@ mod echo;
 mod growth;
 #[cfg(target_os = "linux")]
 mod guard;
+#[cfg(target_os = "linux")]
+mod handover;
 mod handshake;
 mod harness;
 mod http;
