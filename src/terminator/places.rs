@@ -33,7 +33,7 @@ impl Places {
                 return;
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
