@@ -44,6 +44,8 @@ pub(super) struct ServerSession {
     pub(super) routes: usize,
     /// The reports to the server.
     pub(super) reports: Reports,
+    /// Whether messages taken for the server are not written yet: until they are, nobody takes more.
+    is_writing: bool,
 }
 
 /// See the module's documentation.
@@ -141,8 +143,15 @@ impl Leaf {
         let adj_rib_out = AdjRibOut::replay(&self.intent);
         let awaited = BTreeMap::new();
         let reports = Reports::default();
-        let session =
-            ServerSession { adj_rib_out, end_of_table, trusted, awaited, routes: 0, reports };
+        let session = ServerSession {
+            adj_rib_out,
+            end_of_table,
+            trusted,
+            awaited,
+            routes: 0,
+            reports,
+            is_writing: false,
+        };
         self.sessions.insert(slot, session);
     }
 
@@ -264,6 +273,7 @@ impl Leaf {
     /// The messages taken for a server are written.
     pub(in crate::client) fn written(&mut self, now: Moment, slot: ServerSlot) {
         let Some(session) = self.sessions.get_mut(&slot) else { return };
+        session.is_writing = false;
         // The quiet time of a table begins when its SUBSCRIBE is written.
         for quiet in session.awaited.values_mut().filter(|quiet| quiet.last == quiet.since) {
             (quiet.since, quiet.last) = (now, now);
@@ -275,7 +285,9 @@ impl Leaf {
     /// When [`Self::tick`] is due, or a message that waits for the time may go to a server.
     pub(in crate::client) fn deadline(&self) -> Option<Moment> {
         let quiet = self.sessions.values().flat_map(|session| session.awaited.values());
-        let drains = self.sessions.values().filter_map(|session| session.adj_rib_out.deadline());
+        // A server that takes no data does not get its SUBSCRIBE in time: the time must not be asked for again and again.
+        let takers = self.sessions.values().filter(|session| !session.is_writing);
+        let drains = takers.filter_map(|session| session.adj_rib_out.deadline());
         let reports = self.sessions.values().filter_map(|session| session.reports.deadline());
         let drains = drains.chain(self.room.deadline()).chain(reports);
         let due = self.due.into_iter().chain(self.settling);
@@ -314,7 +326,8 @@ impl Leaf {
 
     // Readers.
 
-    /// The next messages for a server, about `max` of them; empty when there are none.
+    /// The next messages for a server, about `max` of them; empty when there are none. Say [`Self::written`] when they
+    /// are written.
     pub(in crate::client) fn take_messages(
         &mut self,
         now: Moment,
@@ -329,6 +342,9 @@ impl Leaf {
             }
         });
         messages.append(&mut self.take_reports(slot, max.saturating_sub(messages.len())));
+        if let Some(session) = self.sessions.get_mut(&slot) {
+            session.is_writing |= !messages.is_empty();
+        }
         messages
     }
 

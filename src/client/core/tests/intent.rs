@@ -75,6 +75,7 @@ fn subscribing_again_waits_until_the_old_stream_has_run_dry() {
     // An update still on its way from before.
     add(&mut leaf, at(1), A, &[route(1, 2, 1)]);
     plane.expect(&mut leaf, &[]);
+    leaf.written(at(1), A);
     let due = leaf.deadline().unwrap();
     assert!(due > at(1) && due < at(2));
     assert_eq!(next_batch(&mut leaf, 2), ["subscribe 1"]);
@@ -141,6 +142,23 @@ fn one_server_that_takes_nothing_does_not_hold_up_the_other() {
     leaf.withdraw(route(1, 1, 1));
     assert_eq!(leaf.take_messages(at(0), B, 10).len(), 1);
     assert_eq!(leaf.take_messages(at(0), A, 10).len(), 0);
+}
+
+#[test]
+fn while_a_server_takes_no_data_nothing_is_due_for_it() {
+    let mut leaf = leaf();
+    connect(&mut leaf, at(0), A);
+    leaf.subscribe(at(0), Vni(1));
+    next_batch(&mut leaf, 0);
+    leaf.unsubscribe(Vni(1));
+    leaf.subscribe(at(1), Vni(1));
+    assert_eq!(next_batch(&mut leaf, 1), ["unsubscribe 1"]);
+    leaf.tick(at(2));
+    let due = leaf.deadline();
+    assert!(due.is_none_or(|due| due > at(2)), "{due:?}");
+    leaf.written(at(3), A);
+    assert!(leaf.deadline().is_some_and(|due| due <= at(3)), "the SUBSCRIBE may go out");
+    assert_eq!(next_batch(&mut leaf, 3), ["subscribe 1"]);
 }
 
 #[test]
