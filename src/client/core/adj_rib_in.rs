@@ -60,7 +60,7 @@ pub(super) struct AdjRibIn {
     stale_max: usize,
     /// Servers that have sent their whole table.
     in_sync: Servers,
-    /// Servers that had a session before.
+    /// Servers that had a session since they were configured.
     returning: Servers,
     /// Servers in sync that may not have all routes yet, and until when the leaf doubts them.
     doubted: BTreeMap<ServerSlot, Moment>,
@@ -302,6 +302,11 @@ impl AdjRibIn {
         }
         self.replace_all(changes);
         self.settle(now, live, changes)
+    }
+
+    /// `slot` belongs to a newly configured server, which had no session before.
+    pub(super) fn added(&mut self, slot: ServerSlot) {
+        self.returning.remove(slot);
     }
 
     /// The session with `slot` has ended; with `forget`, routes that only `slot` had are removed at once. Returns

@@ -127,6 +127,7 @@ impl Leaf {
     /// A server was configured; the leaf waits for its first attempt to connect.
     pub(in crate::client) fn added(&mut self, slot: ServerSlot) {
         self.live.insert(slot);
+        self.adj_ribs_in.values_mut().for_each(|rib| rib.added(slot));
     }
 
     /// A session is established with a server that has had sessions for `serving`.

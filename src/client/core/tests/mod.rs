@@ -54,7 +54,6 @@ pub(super) fn connect(leaf: &mut Leaf, now: Moment, slot: ServerSlot) {
 
 /// The same with a server that has had sessions for `serving`.
 pub(super) fn connect_to(leaf: &mut Leaf, now: Moment, slot: ServerSlot, serving: Duration) {
-    leaf.added(slot);
     leaf.established(now, slot, true, serving);
     leaf.take_messages(now, slot, usize::MAX);
 }

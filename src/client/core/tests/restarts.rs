@@ -33,6 +33,23 @@ fn a_server_that_has_served_for_long_is_believed_at_once() {
 }
 
 #[test]
+fn a_new_server_in_the_slot_of_a_removed_one_has_not_come_back() {
+    let (mut leaf, mut plane) = (leaf(), Plane::default());
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    add(&mut leaf, at(0), A, &[route(1, 1, 1), route(1, 2, 1)]);
+    leaf.end_of_table(at(0), A, Vni(1));
+    // The server is removed, and another one gets its slot.
+    leaf.ended(at(100), A);
+    leaf.added(A);
+    connect(&mut leaf, at(101), A);
+    add(&mut leaf, at(101), A, &[route(1, 1, 1)]);
+    plane.expect(&mut leaf, &[route(1, 1, 1), route(1, 2, 1)]);
+    leaf.end_of_table(at(101), A, Vni(1));
+    plane.expect(&mut leaf, &[route(1, 1, 1)]);
+}
+
+#[test]
 fn one_server_that_is_believed_is_enough() {
     let (mut leaf, mut plane) = (leaf(), Plane::default());
     leaf.subscribe(at(0), Vni(1));
