@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use metalbond::client::{LeafConfig, MetalBond, Route, SessionError};
-use metalbond::wire::{Action, Message, MessageType, Vni, WireError, split};
+use metalbond::wire::{
+    Action, Capabilities, Extensions, Hello, Message, MessageType, Vni, WireError, split,
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::harness::server::{Server, hello};
 use crate::harness::*;
@@ -178,6 +181,38 @@ fn a_server_that_floods_is_closed_and_a_healthy_one_does_not_notice() {
             }
         })
         .await;
+    });
+}
+
+#[test]
+fn a_server_that_sends_without_pause_hears_the_goodbye_all_the_same() {
+    alone(async {
+        let server = Server::start().await;
+        let leaf = leaf(server.address).await;
+        leaf.subscribe(Vni(1)).await.unwrap();
+        let extensions = Extensions::new(Capabilities::GOODBYE, "", "");
+        let hello = Hello { extensions: Some(extensions), ..hello(60) };
+        let mut session = server.shake_hands(hello).await;
+        session.expect_subscribe(1).await;
+        let (mut from, mut to) = session.stream.into_split();
+        let mut flood = Vec::new();
+        for route in routes(1, 0..5000, 1) {
+            Message::Update(route.update(Action::Add)).encode_into(&mut flood);
+        }
+        let flooding = tokio::spawn(async move { while to.write_all(&flood).await.is_ok() {} });
+        within("routes", async {
+            while leaf.routes(Vni(1)).await.unwrap().len() < 5000 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        leaf.shutdown().await;
+        flooding.await.unwrap();
+        let mut read = Vec::new();
+        // The leaf has closed with bytes that it did not read, so the end is a reset.
+        from.read_to_end(&mut read).await.ok();
+        let goodbye = [1, 0, 0, 7];
+        assert!(read.ends_with(&goodbye), "{read:?}");
     });
 }
 

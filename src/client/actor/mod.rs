@@ -423,13 +423,13 @@ impl Actor {
             self.readers.peer_changed(&peer.address, Some(closed));
         }
         self.readers.serve(&mut self.leaf);
-        // Peer tasks end by themselves once the receiver of their events is closed.
-        self.events.close();
-        while self.events.try_recv().is_ok() {}
         for task in tasks {
-            if let Err(error) = task.await {
-                warn!(%error, "a peer's task failed");
-            }
+            self.join(task).await;
+        }
+        // A server that starts only now is stopped by the task that starts it.
+        self.events.close();
+        while let Ok(event) = self.events.try_recv() {
+            self.event(event);
         }
         drop(self.wanting);
         if let Some(driver) = self.driver {
@@ -439,6 +439,20 @@ impl Actor {
             && let Err(error) = tokio::task::spawn_blocking(|| reflector.stop()).await
         {
             warn!(%error, "the embedded server failed");
+        }
+    }
+
+    /// Waits until a removed peer's task has ended. Takes its events all the same: a task that waits to hand over what
+    /// its server sends could not send GOODBYE.
+    async fn join(&mut self, mut task: JoinHandle<()>) {
+        let ended = loop {
+            tokio::select! {
+                ended = &mut task => break ended,
+                Some(event) = self.events.recv() => self.event(event),
+            }
+        };
+        if let Err(error) = ended {
+            warn!(%error, "a peer's task failed");
         }
     }
 }

@@ -83,6 +83,8 @@ impl<'a> Connection<'a> {
             let due = self.session.deadline();
             let due = wait.map_or(due, |wait| wait.min(due));
             tokio::select! {
+                // Orders first: a server that sends without pause must not hold up the end. There are never many.
+                biased;
                 order = self.peer.orders.recv() => {
                     if matches!(order, Some(PeerOrder::Stop)) {
                         self.say_goodbye().await;

@@ -35,7 +35,7 @@ impl Server {
         self.shake_hands(Hello { extensions: Some(extensions), ..hello(60) }).await
     }
 
-    async fn shake_hands(&self, hello: Hello) -> Session {
+    pub(crate) async fn shake_hands(&self, hello: Hello) -> Session {
         let mut session = self.accept().await;
         assert!(matches!(session.read().await, Some(Message::Hello(_))));
         session.write(&[Message::Hello(hello), Message::Keepalive]).await;
