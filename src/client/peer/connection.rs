@@ -163,7 +163,7 @@ impl<'a> Connection<'a> {
     }
 
     async fn keepalive(&mut self) -> Result<(), SessionEnd> {
-        self.output.push(&Message::Keepalive);
+        self.output.push_keepalive();
         self.peer.send(PeerEvent::KeepaliveSent).await
     }
 
