@@ -15,7 +15,7 @@ use support::tls::{Authority, Folder, Issued, Stream, Validity, connect, exchang
 
 use crate::harness::client::{announcements, encode, hello_of};
 use crate::harness::{
-    Bystanders, Client, Reflector, ReflectorConfig, ask, closed_by, counters, eventually,
+    Bystanders, Client, Reflector, ReflectorConfig, Route, ask, closed_by, counters, eventually,
     on_each_io, peers, route, routes,
 };
 
@@ -30,6 +30,7 @@ on_each_io!(
     a_table_over_tls_arrives_whole_through_a_slow_reader,
     a_stop_flushes_what_is_queued_over_tls,
     a_certificate_decides_on_class_and_next_hops,
+    a_program_that_ends_with_its_leaf_has_said_goodbye,
 );
 
 /// A place with one authority and a reflector that it has issued a certificate to.
@@ -183,6 +184,31 @@ fn a_leaf_over_tls_exchanges_routes_and_proves_its_name(config: ReflectorConfig)
     let leaf = start(Some("spiffe://dc1/other"));
     eventually("a refusal", || scene.handshakes("alert") > 0);
     runtime.block_on(leaf.shutdown());
+}
+
+fn a_program_that_ends_with_its_leaf_has_said_goodbye(mut config: ReflectorConfig) {
+    config.settings.stale_hold = Duration::from_secs(3600);
+    let scene = Scene::new(config);
+    let own = scene.issue("hv-17");
+    let mut watcher = scene.plain();
+    watcher.subscribe(7);
+    // As the program has it: no thread goes on when the leaf has ended.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut watcher = runtime.block_on(async {
+        let leaf = MetalBond::start(scene.leaf_config(&own));
+        leaf.add_peer(scene.address().to_string(), None).await.unwrap();
+        let Route { vni, destination, next_hop } = route(7, 1, 17);
+        leaf.announce_route(vni, destination, next_hop).await.unwrap();
+        let watching = tokio::task::spawn_blocking(move || {
+            watcher.expect_view([&route(7, 1, 17)]);
+            watcher
+        });
+        let watcher = watching.await.unwrap();
+        leaf.shutdown().await;
+        watcher
+    });
+    runtime.shutdown_background();
+    watcher.expect_view(&[]);
 }
 
 fn who_proves_nothing_gets_no_session(config: ReflectorConfig) {

@@ -19,7 +19,7 @@ use crate::wire::{Capabilities, Extensions, Frames, Hello, Message, Reassembly};
 const READ_MAX: usize = 64 * 1024;
 
 /// How long the goodbye at the end of a session may take.
-const GOODBYE_TIME: Duration = Duration::from_millis(500);
+pub(super) const GOODBYE_TIME: Duration = Duration::from_millis(500);
 
 /// The agent name in this leaf's HELLO.
 const AGENT: &str = concat!("metalbond/", env!("CARGO_PKG_VERSION"));

@@ -33,7 +33,7 @@ use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
 use self::backoff::Pauses;
-use self::connection::Connection;
+use self::connection::{Connection, GOODBYE_TIME};
 use self::guard::Guard;
 pub(super) use self::task::Peer;
 use self::task::SessionEnd;
@@ -105,15 +105,23 @@ impl Peer {
         let Some(settings) = self.config.tls.clone() else {
             return Connection::new(stream, self, session).run().await;
         };
-        let (stream, ending) = tokio::select! {
+        let (stream, carrier) = tokio::select! {
             secured = secure(stream, &settings, &self.address) => secured?,
             end = no_session(&mut self.orders) => return Err(end),
         };
         debug!(peer = self.address, "TLS handshake done");
-        // A server that refuses the certificate says so after the handshake.
-        let end = Connection::new(stream, self, session).run().await;
-        end.map_err(|end| match (end, ending.fault()) {
+        let end = match Connection::new(stream, self, session).run().await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        };
+        Err(match (end, carrier.fault()) {
+            // A server that refuses the certificate says so after the handshake.
             (SessionEnd::Session(_), Some(fault)) => SessionError::Tls(fault.to_string()).into(),
+            (SessionEnd::Task, _) => {
+                // The last messages are with the carrier, and a program that ends would end it.
+                carrier.finish(GOODBYE_TIME).await;
+                SessionEnd::Task
+            }
             (end, _) => end,
         })
     }
@@ -146,7 +154,7 @@ async fn secure(
     stream: TcpStream,
     settings: &LeafTls,
     address: &str,
-) -> Result<(TcpStream, tls::Ending), SessionError> {
+) -> Result<(TcpStream, tls::Carrier), SessionError> {
     let secured = timeout(CONNECT_TIME, tls::secure(stream, settings, address)).await;
     secured.map_err(|_| SessionError::Tls(format!("no TLS handshake within {CONNECT_TIME:?}")))?
 }

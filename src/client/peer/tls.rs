@@ -2,17 +2,41 @@
 
 use std::net::Ipv6Addr;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, Connection};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::client::{LeafTls, SessionError};
-pub(super) use crate::tls::Ending;
-use crate::tls::{self, Link, Pump, pair};
+use crate::tls::{self, Ending, Link, Pump, TlsFault, pair};
 
-/// Makes the TLS handshake with the server at `address` (HOST:PORT). Returns the stream of the session, and the handle
-/// that tells why TLS ended.
+/// The task that carries the bytes of a session. It goes on by itself when this is dropped.
+#[derive(Debug)]
+pub(super) struct Carrier {
+    ending: Ending,
+    pump: JoinHandle<()>,
+}
+
+impl Carrier {
+    /// Why TLS ended; `None` if it was closed properly.
+    pub(super) fn fault(&self) -> Option<TlsFault> {
+        self.ending.fault()
+    }
+
+    /// Waits until what was written to the stream, which must be dropped, has gone out and both sides have closed; no
+    /// longer than `time`.
+    pub(super) async fn finish(self, time: Duration) {
+        drop(self.ending);
+        // Nobody is left who wants to know how it ended.
+        drop(timeout(time, self.pump).await);
+    }
+}
+
+/// Makes the TLS handshake with the server at `address` (HOST:PORT). Returns the stream of the session, and what
+/// carries its bytes.
 ///
 /// Reads the files anew, so the next session uses a new certificate.
 ///
@@ -22,7 +46,7 @@ pub(super) async fn secure(
     tcp: TcpStream,
     settings: &LeafTls,
     address: &str,
-) -> Result<(TcpStream, Ending), SessionError> {
+) -> Result<(TcpStream, Carrier), SessionError> {
     let failed = |error: &dyn std::fmt::Display| SessionError::Tls(error.to_string());
     let paths = settings.paths();
     let name = settings.server_name.as_deref().unwrap_or_else(|| host(address));
@@ -41,8 +65,8 @@ pub(super) async fn secure(
     // std's TcpStream stands for the socket of a session, whatever its kind.
     let owner = std::net::TcpStream::from(OwnedFd::from(owner));
     let owner = TcpStream::from_std(owner).map_err(|error| failed(&error))?;
-    tokio::spawn(pump.run());
-    Ok((owner, ending))
+    let pump = tokio::spawn(pump.run());
+    Ok((owner, Carrier { ending, pump }))
 }
 
 fn server_name(name: &str) -> Result<ServerName<'static>, SessionError> {

@@ -1,6 +1,7 @@
 //! Replaces `tls` in a program without TLS: an error says so.
 
 use std::future::{Ready, ready};
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 
@@ -9,11 +10,15 @@ use crate::tls::TlsFault;
 
 /// Never there.
 #[derive(Debug)]
-pub(super) enum Ending {}
+pub(super) enum Carrier {}
 
-impl Ending {
+impl Carrier {
     pub(super) fn fault(&self) -> Option<TlsFault> {
         match *self {}
+    }
+
+    pub(super) fn finish(self, _: Duration) -> Ready<()> {
+        match self {}
     }
 }
 
@@ -21,7 +26,7 @@ pub(super) fn secure(
     _: TcpStream,
     _: &LeafTls,
     _: &str,
-) -> Ready<Result<(TcpStream, Ending), SessionError>> {
+) -> Ready<Result<(TcpStream, Carrier), SessionError>> {
     ready(Err(SessionError::Tls(
         "this program was built without TLS: build it with --features tls".into(),
     )))
