@@ -184,6 +184,22 @@ impl MetalBond {
         self.ask(|reply| LeafCommand::Withdraw { route, reply }).await?
     }
 
+    /// Withdraws routes and announces others in one step, as when a destination gets another next hop: servers get both
+    /// changes together, and the destination counts as announced throughout. Skips what is so already.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn change_announcements(
+        &self,
+        withdrawn: impl IntoIterator<Item = Route>,
+        announced: impl IntoIterator<Item = Route>,
+    ) -> Result<(), Error> {
+        // Announcements first, so that no destination is without one in between.
+        let announced = announced.into_iter().map(Intention::Announce);
+        let withdrawn = withdrawn.into_iter().map(Intention::Withdraw);
+        self.intend(announced.chain(withdrawn).collect()).await
+    }
+
     /// Carries out many changes of subscriptions and announcements in one step.
     ///
     /// # Errors

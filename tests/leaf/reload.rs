@@ -94,6 +94,39 @@ fn vnis_tables_and_announcements_change_without_a_lost_packet_of_others() {
 }
 
 #[test]
+fn a_new_next_hop_of_an_own_destination_moves_nothing_in_the_kernel() {
+    let Some(lab) = Lab::new() else { return };
+    let (a, b) = (lab.leaf("a"), lab.leaf("b"));
+    let (there, late) = (b.add_guest(100, 2), b.add_guest(100, 3));
+    let _server = lab.start_server();
+    // Two hosts announce one address; the route of the other host is not for this one.
+    let shared = "2001:db8:77::1";
+    let announce = |next_hop| format!("--announce 100#{shared}/128#{next_hop}");
+    let _other = b.announce_to(&[&there], &announce(b.underlay()));
+    let lines = |next_hop: std::net::Ipv6Addr| {
+        format!(
+            "server = [\"{REFLECTOR}\"]\nsubscribe = [100]\ninstall-routes = [\"100#1100\"]\n\
+             announce = [\"100#{shared}/128#{next_hop}\"]"
+        )
+    };
+    let mut leaf = Reloaded::start(a, &lines(a.underlay()));
+    a.wait_for_route(100, there.v6(), &[b]);
+    assert_eq!(a.route(100, shared.parse().unwrap()), "");
+    let events = Process::start(a.namespace(), "ip", "-6 monitor route");
+    let mark = "2001:db8:78::";
+    let is_heard = || {
+        a.ip(&format!("-6 route replace blackhole {mark}/64"));
+        events.log().contains(mark)
+    };
+    wait_until("the monitor hears events", || events.log(), is_heard);
+
+    leaf.reload(&lines("2001:db8:79::1".parse().unwrap()));
+    let _late = b.announce(&[&late]);
+    events.wait_for_log(&late.v6().to_string());
+    assert!(!events.log().contains(shared), "{}", events.log());
+}
+
+#[test]
 fn a_leaf_begins_and_ends_to_install_routes() {
     let Some(lab) = Lab::new() else { return };
     let (a, b) = (lab.leaf("a"), lab.leaf("b"));

@@ -109,12 +109,9 @@ impl Live {
     }
 
     async fn announce(&mut self, announced: BTreeSet<Route>) {
-        for Route { vni, destination, next_hop } in self.announced.difference(&announced) {
-            done(self.leaf.withdraw_route(*vni, *destination, *next_hop).await, "--announce");
-        }
-        for Route { vni, destination, next_hop } in announced.difference(&self.announced) {
-            done(self.leaf.announce_route(*vni, *destination, *next_hop).await, "--announce");
-        }
+        let withdrawn = self.announced.difference(&announced).copied();
+        let added = announced.difference(&self.announced).copied();
+        done(self.leaf.change_announcements(withdrawn, added).await, "--announce");
         self.announced = announced;
     }
 }

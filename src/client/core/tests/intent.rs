@@ -1,6 +1,7 @@
 //! What is wanted, and what servers are told of it.
 
 use super::*;
+use crate::client::Intention;
 
 fn next_batch(leaf: &mut Leaf, seconds: u64) -> Vec<String> {
     names(&leaf.take_messages(at(seconds), A, usize::MAX))
@@ -104,6 +105,23 @@ fn own_destinations_are_kept_from_the_dataplane_but_not_their_load_balancer_targ
     remove(&mut leaf, at(1), A, &[route(1, 2, 1)]);
     leaf.withdraw(route(1, 2, 9));
     plane.expect(&mut leaf, &[route(1, 1, 1), target(1, 1, 2)]);
+}
+
+#[test]
+fn another_next_hop_of_an_own_destination_is_nothing_to_the_dataplane() {
+    let (mut leaf, mut plane) = (leaf(), Plane::default());
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    leaf.announce(route(1, 1, 8));
+    add(&mut leaf, at(0), A, &[route(1, 1, 1)]);
+    next_batch(&mut leaf, 0);
+    plane.expect(&mut leaf, &[]);
+    let change = [Intention::Announce(route(1, 1, 9)), Intention::Withdraw(route(1, 1, 8))];
+    leaf.intend(at(1), &change);
+    assert!(!leaf.has_for_dataplane());
+    let expected =
+        ["remove vni 1 10.1.0.0/16 via 192.0.2.8", "add vni 1 10.1.0.0/16 via 192.0.2.9"];
+    assert_eq!(next_batch(&mut leaf, 1), expected);
 }
 
 #[test]
