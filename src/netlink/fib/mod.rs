@@ -61,7 +61,7 @@ use self::routes::{Actual, Routes, WANTED_MAX};
 use self::schedule::QuerySchedule;
 use self::unusable::Unusable;
 use self::work::Work;
-use crate::dataplane::{Retry, RouteError};
+use crate::dataplane::{Retry, Route, RouteError};
 use crate::ids::Moment;
 use crate::netlink::model::Request;
 use crate::wire::{Action, Update, Vni};
@@ -76,6 +76,8 @@ pub(crate) struct Fib {
     objects: Objects,
     failures: Failures,
     refusals: Refusals,
+    /// Announced routes whose destination had too many next hops: they do not count among those that announce a hop.
+    crowded: BTreeSet<Route>,
     schedule: QuerySchedule,
     notes: Notes,
     /// Routes to be examined.
@@ -148,6 +150,7 @@ impl Fib {
             objects: Objects::new(config.protocol, config.ids.clone(), hasher),
             failures: Failures::new(hasher),
             refusals: Refusals::default(),
+            crowded: BTreeSet::new(),
             schedule: QuerySchedule::new(),
             notes: Notes::default(),
             dirty: VecDeque::new(),
@@ -183,6 +186,10 @@ impl Fib {
             Meaning::Unusable(why) => return self.refuse_or_forget(change, why),
             Meaning::Route(key, target) => (key, target),
         };
+        // Another route with other host bits may announce the same hop, and must keep it.
+        if self.crowded.remove(&Route::from(*change)) && change.action == Action::Remove {
+            return Ticket::Done;
+        }
         let leads_here = match change.action {
             Action::Add => self.refusals.hold(key, target),
             Action::Remove => self.refusals.release(key, target),
@@ -195,6 +202,7 @@ impl Fib {
                 let id = self.routes.find_or_insert(&key);
                 let before = self.routes[id].source();
                 if !self.routes.announce(id, target) {
+                    self.crowded.insert(Route::from(*change));
                     return Ticket::Crowded;
                 }
                 if let Some(other) = before.filter(|other| *other != target.source) {
@@ -312,6 +320,7 @@ impl Fib {
     /// the flush after [`Self::spare`].
     pub(crate) fn clear(&mut self) {
         self.routes.withdraw_all();
+        self.crowded.clear();
         self.complete = self.tables.clone();
         self.adopted.clear();
         let ids: Vec<_> = self.routes.ids().collect();

@@ -28,6 +28,7 @@ impl Fib {
         self.tables = after;
         self.known.retain(|vni| !moved.contains(vni));
         self.refusals.forget(&moved);
+        self.crowded.retain(|route| !moved.contains(&route.vni));
         self.leave(&moved, &left);
         self.complete_again();
         // Routes are meaningful only beside the objects that they use.

@@ -391,6 +391,21 @@ fn what_is_too_much_for_one_destination_is_offered_again() {
 }
 
 #[test]
+fn a_route_that_was_too_much_takes_no_hop_of_another_along() {
+    let mut world = World::new(true);
+    let all: Vec<_> =
+        (0..u16::try_from(WANTED_MAX).unwrap()).map(|hop| route(100, A, hop)).collect();
+    assert!(world.add(&all).iter().all(Result::is_ok));
+    let [first, second] = ["10.0.0.1/24", "10.0.0.2/24"].map(|to| route(100, to, 5000));
+    assert_eq!(reason(&world.add(&[second])[0]).1, Retry::Offer);
+    world.remove(&all[..1]);
+    assert_eq!(world.add(&[first]), [Ok(())]);
+    assert_eq!(world.remove(&[second]), [Ok(())]);
+    let third = route(100, A, 5001);
+    assert_eq!(reason(&world.add(&[third])[0]).1, Retry::Offer, "the hop is there");
+}
+
+#[test]
 fn what_is_gone_already_needs_no_deleting() {
     let mut world = World::new(true);
     world.add(&[route(100, A, 1), route(100, B, 1)]);
