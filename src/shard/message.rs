@@ -43,9 +43,10 @@ pub(crate) enum Request {
     /// A subscriber that is behind has room for a chunk. At most
     /// [`PULLS_MAX`](super::connections::PULLS_MAX) are under way for one peer.
     Pull { peer: PeerId, shard: ShardId, vni: Vni, subscription: u32 },
-    /// The peer's connection is about to move to another shard: its subscriptions go on behind the last sealed
-    /// batch. Answered by [`Delivery::Relocated`].
-    Relocate { origin: Origin, to: ShardId, vnis: Vec<Vni>, number: u64 },
+    /// The peer's connection is about to move to another shard: its subscriptions in these VNIs go on behind the last
+    /// sealed batch. A request has few VNIs, so a peer with many sends several; each is answered by
+    /// [`Delivery::Relocated`]. `is_last`: no other to this owner follows for this move.
+    Relocate { origin: Origin, to: ShardId, vnis: Vec<Vni>, number: u64, is_last: bool },
     /// This shard sends nothing more for the partitions that move in this epoch.
     Fence { epoch: u64 },
     /// The sender has taken in every delivery of the tables that move in this epoch.
@@ -103,6 +104,7 @@ impl Request {
     pub(crate) fn cost(&self) -> usize {
         match self {
             Self::Updates { updates, .. } => updates.len(),
+            Self::Relocate { vnis, .. } => vnis.len().max(1),
             _ => 1,
         }
     }
@@ -137,9 +139,9 @@ pub(crate) enum Delivery {
     Wanted { vni: Vni, is_wanted: bool, is_used: bool },
     /// The changes that the peer lacks can't be derived any more: close its session.
     TooFarBehind { peer: PeerId, vni: Vni },
-    /// Answers a [`Request::Relocate`]: the peer is behind in these VNIs from now on, and nothing more comes
-    /// for it.
-    Relocated { peer: PeerId, owner: ShardId, vnis: Vec<Vni>, number: u64 },
+    /// Answers a [`Request::Relocate`]: the peer is behind in these VNIs from now on. After the last answer of an owner
+    /// nothing more comes from it for the peer.
+    Relocated { peer: PeerId, owner: ShardId, vnis: Vec<Vni>, number: u64, is_last: bool },
     /// The owner sends nothing more for the tables that move in this epoch: answer by [`Request::Confirm`].
     Fence { owner: ShardId, epoch: u64 },
 }

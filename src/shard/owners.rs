@@ -80,11 +80,28 @@ impl Owners<'_> {
         tables.queue().take_drained().or_else(|| mesh.queues().find_map(FairQueue::take_drained))
     }
 
-    /// Sends a request to every shard, about the VNIs that the shard owns; each shard answers.
-    pub(super) fn relocate(&mut self, origin: Origin, to: ShardId, vnis: &[Vni], number: u64) {
-        for shard in self.mesh.shards() {
-            let own = vnis.iter().copied().filter(|vni| self.mesh.owner(*vni) == shard).collect();
-            self.request_to(shard, Request::Relocate { origin, to, vnis: own, number });
+    /// Sends requests to every shard, about the VNIs that the shard owns; each shard answers, even if it owns none. A
+    /// request has at most a [`QUANTUM`] of VNIs: so a peer with thousands holds up no other.
+    pub(super) fn relocate(
+        &mut self,
+        origin: Origin,
+        to: ShardId,
+        vnis: impl Iterator<Item = Vni>,
+        number: u64,
+    ) {
+        let request = |vnis, is_last| Request::Relocate { origin, to, vnis, number, is_last };
+        let mut waiting: Vec<Vec<Vni>> = self.mesh.shards().map(|_| Vec::new()).collect();
+        for vni in vnis {
+            let shard = self.mesh.owner(vni);
+            let own = &mut waiting[shard.index()];
+            if own.len() == QUANTUM {
+                self.request_to(shard, request(std::mem::take(own), false));
+            }
+            own.push(vni);
+        }
+        let shards: Vec<_> = self.mesh.shards().collect();
+        for (shard, own) in shards.into_iter().zip(waiting) {
+            self.request_to(shard, request(own, true));
         }
     }
 

@@ -111,6 +111,22 @@ impl Table {
         }
     }
 
+    /// See [`Vnet::relocate`]. A packed VNI stays packed.
+    pub(crate) fn relocate(&mut self, peer: PeerId, to: ShardId) -> bool {
+        match &mut self.representation {
+            Representation::Open(vnet) => vnet.relocate(peer, to),
+            Representation::Packed(packed) => packed.relocate(peer, to),
+        }
+    }
+
+    /// Whether a peer subscribes.
+    pub(crate) fn is_subscriber(&self, peer: PeerId) -> bool {
+        match &self.representation {
+            Representation::Open(vnet) => vnet.is_subscriber(peer),
+            Representation::Packed(packed) => packed.is_subscriber(peer),
+        }
+    }
+
     /// Whether a client subscribes.
     pub(crate) fn is_wanted(&self) -> bool {
         match &self.representation {

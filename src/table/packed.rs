@@ -6,6 +6,7 @@
 
 use smallvec::SmallVec;
 
+use super::cursor::Cursor;
 use super::growth::{Weight, amount};
 use super::member::{Origin, Subscription};
 use super::vnet::Vnet;
@@ -35,6 +36,8 @@ struct Member {
     shard: ShardId,
     is_server: bool,
     is_subscriber: bool,
+    /// Whether it is a subscriber that moves to another shard: it lacks nothing, but has to ask before it gets more.
+    is_behind: bool,
     rights: Rights,
     selection: Selection,
 }
@@ -71,6 +74,7 @@ impl Packed {
                 rights: member.origin.rights,
                 selection: member.origin.selection,
                 is_subscriber: matches!(member.subscription, Subscription::InSync),
+                is_behind: false,
             }
         };
         let number_of = |member: u32| {
@@ -111,7 +115,7 @@ impl Packed {
         for member in &self.members {
             let number = vnet.member(member.origin());
             vnet.members[number].subscribed = member.subscribed;
-            if member.is_subscriber {
+            if member.is_subscriber && !member.is_behind {
                 vnet.members.set_in_sync(number);
             }
         }
@@ -128,7 +132,27 @@ impl Packed {
         for (route, stamp) in self.routes.iter().zip(stamps) {
             vnet.take_back(route, stamp);
         }
+        for member in self.members.iter().filter(|member| member.is_behind) {
+            if let Some(number) = vnet.members.find(member.peer) {
+                vnet.members.set_behind(number, Cursor::at(head));
+            }
+        }
         vnet
+    }
+
+    /// See [`Vnet::relocate`].
+    pub(super) fn relocate(&mut self, peer: PeerId, to: ShardId) -> bool {
+        let Some(member) = self.members.iter_mut().find(|member| member.peer == peer) else {
+            return false;
+        };
+        member.shard = to;
+        let was_behind = std::mem::replace(&mut member.is_behind, member.is_subscriber);
+        member.is_subscriber && !was_behind
+    }
+
+    /// Whether a peer subscribes.
+    pub(super) fn is_subscriber(&self, peer: PeerId) -> bool {
+        self.members.iter().any(|member| member.peer == peer && member.is_subscriber)
     }
 
     /// Whether no peer takes part.
@@ -147,6 +171,7 @@ impl Packed {
 
     pub(super) fn info(&self, vni: Vni, shard: ShardId) -> VniInfo {
         let subscribers = self.members.iter().filter(|member| member.is_subscriber).count();
+        let behind = self.members.iter().filter(|member| member.is_behind).count();
         VniInfo {
             vni,
             shard,
@@ -154,7 +179,7 @@ impl Packed {
             tombstones: 0,
             members: self.members.len() as u64,
             subscribers: subscribers as u64,
-            behind: 0,
+            behind: behind as u64,
             journal: 0,
             filtered: 0,
         }
@@ -164,7 +189,7 @@ impl Packed {
     pub(super) fn subscribers(&self, from: u32) -> Slice<(Origin, SubscriptionState)> {
         let members = self.members.iter().skip(from as usize);
         let subscribers = members.filter(|member| member.is_subscriber);
-        let rows = subscribers.map(|member| (member.origin(), SubscriptionState::InSync));
+        let rows = subscribers.map(|member| (member.origin(), member.state()));
         Slice { rows: rows.collect(), next: None }
     }
 }
@@ -177,6 +202,14 @@ impl Member {
             is_server: self.is_server,
             rights: self.rights,
             selection: self.selection,
+        }
+    }
+
+    fn state(&self) -> SubscriptionState {
+        if self.is_behind {
+            SubscriptionState::Behind { entries: 0, places: 0 }
+        } else {
+            SubscriptionState::InSync
         }
     }
 }

@@ -52,9 +52,9 @@ impl Connections {
                     self.forget_unused(slot, owners);
                 }
             }
-            Delivery::Relocated { peer, owner, vnis, number } => {
+            Delivery::Relocated { peer, owner, vnis, number, is_last } => {
                 if let Some(slot) = self.slot_of(peer) {
-                    self.relocated(slot, owner, vnis, number, owners);
+                    self.relocated(slot, vnis, number, is_last.then_some(owner), owners);
                 }
             }
             Delivery::Marked { .. } | Delivery::Wanted { .. } => {} // for a guest

@@ -87,8 +87,7 @@ impl Connections {
         }
         Self::disturb(&mut self.outputs, slot, peer);
         peer.is_paused = true;
-        let vnis: Vec<Vni> = peer.memberships.vnis_from(Vni(0)).collect();
-        owners.relocate(peer.origin(self.shard), to, &vnis, number);
+        owners.relocate(peer.origin(self.shard), to, peer.memberships.vnis_from(Vni(0)), number);
         true
     }
 
@@ -106,19 +105,19 @@ impl Connections {
             return false;
         };
         let Departure { refused, unread, .. } = *departure;
-        let vnis: Vec<Vni> = peer.memberships.vnis_from(Vni(0)).collect();
-        owners.relocate(peer.origin(self.shard), self.shard, &vnis, number);
+        let vnis = peer.memberships.vnis_from(Vni(0));
+        owners.relocate(peer.origin(self.shard), self.shard, vnis, number);
         self.go_on(now, slot, refused, &unread, owners);
         true
     }
 
-    /// An owner has noted where the peer's connection will be.
+    /// An owner has noted for these VNIs where the peer's connection will be. `done`: the owner, if it has for all.
     pub(super) fn relocated(
         &mut self,
         slot: Slot,
-        owner: ShardId,
         vnis: Vec<Vni>,
         number: u64,
+        done: Option<ShardId>,
         owners: &mut Owners<'_>,
     ) {
         let Self { peers, subscribers, .. } = self;
@@ -140,6 +139,7 @@ impl Connections {
         if let Some(departure) = &mut peer.departure
             && departure.number == number
         {
+            let Some(owner) = done else { return };
             departure.awaited.retain(|shard| *shard != owner);
             if departure.is_ready() && !self.has_frozen(slot, number, owners) {
                 self.outputs.push(Output::Leaves(slot));

@@ -22,12 +22,13 @@
 //!
 //! 1. A stops reading it and sends a [`Relocate`](super::Request::Relocate) to every shard, in the peer's own queue: a
 //!    request that waits there must not be overtaken by a request through B. From then on A asks for nothing on behalf
-//!    of the peer.
+//!    of the peer. If an owner has many of the peer's VNIs, it gets several, each about some of them, and serves other
+//!    peers in between.
 //! 2. Each owner sends the batches that it has sealed, notes B as the peer's shard, and makes each subscription that
 //!    was in sync a cursor at the last sealed batch. It reports this behind everything that it has sent to A before.
 //! 3. A removes from the peer's outbox the batches of these VNIs that it has not begun to send. The first of each VNI
 //!    travels with the connection: it keeps the journal from forgetting the position at which the cursor must begin.
-//! 4. When all owners have reported, the connection goes to B, with the rest of the write that A had begun. B tells the
+//! 4. When all owners have reported on all VNIs, the connection goes to B, with the rest of the write that A had begun. B tells the
 //!    owners of the batches that travelled before it asks for anything, and from here on reads the socket.
 //!
 //! Until the connection has left, [`MoveOrder::Stay`] ends the move: A sends a second `Relocate`, to itself.

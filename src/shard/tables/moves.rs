@@ -67,7 +67,7 @@ impl Tables {
         self.answers.push_back(Answer::Taken { epoch });
     }
 
-    /// A peer of another shard is about to move: its subscriptions go on by pulls.
+    /// A peer of another shard is about to move: its subscriptions go on by pulls. A VNI that is packed stays so.
     pub(super) fn relocate(
         &mut self,
         peer: PeerId,
@@ -79,9 +79,12 @@ impl Tables {
         for vni in vnis {
             let Some(&id) = self.index.get(vni) else { continue };
             self.send_sealed(id, mesh);
-            if self.opened(id).relocate(peer, to) {
+            let table = &mut self.owned[id].table;
+            if table.relocate(peer, to) {
                 in_sync.push(*vni);
-                self.mark_lingering(id);
+                if table.opened().is_some() {
+                    self.mark_lingering(id);
+                }
             }
         }
         in_sync
@@ -140,5 +143,117 @@ impl Tables {
             self.note_stale(id);
             self.review_arrived(id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ahash::RandomState;
+
+    use super::*;
+    use crate::ids::Moment;
+    use crate::policy::{Rights, Selection};
+    use crate::shard::ShardConfig;
+    use crate::shard::message::Request;
+    use crate::shard::owners::Owners;
+    use crate::table::{Announcement, Origin};
+    use crate::wire::{Action, Destination, NextHop};
+
+    const HERE: ShardId = ShardId(0);
+    const VNIS: u32 = 5000;
+    const WORK: usize = 1024;
+
+    fn origin(peer: u64) -> Origin {
+        let (rights, selection) = (Rights::default(), Selection::default());
+        Origin { peer: PeerId(peer), shard: HERE, is_server: false, rights, selection }
+    }
+
+    fn vnis() -> impl Iterator<Item = Vni> {
+        (0..VNIS).map(Vni)
+    }
+
+    /// Serves until no request waits. Returns the deliveries of each turn.
+    fn serve(tables: &mut Tables, mesh: &mut Mesh) -> Vec<Vec<Delivery>> {
+        let mut turns = Vec::new();
+        while !tables.is_idle() {
+            tables.serve_waiting(Moment(0), mesh);
+            turns.push(std::iter::from_fn(|| mesh.take_own()).collect());
+        }
+        turns
+    }
+
+    /// The second peer asks for news of every VNI. Returns of how many it is in sync then, and of how many it got news.
+    fn ask_all(tables: &mut Tables, mesh: &mut Mesh) -> (u32, u32) {
+        for vni in vnis() {
+            let (peer, shard, subscription) = (PeerId(2), HERE, 0);
+            tables.request(Request::Pull { peer, shard, vni, subscription });
+        }
+        let mut answers = (0, 0);
+        for delivery in serve(tables, mesh).into_iter().flatten() {
+            let Delivery::Chunk { chunk, .. } = delivery else { continue };
+            answers.0 += u32::from(chunk.in_sync);
+            answers.1 += u32::from(chunk.batch.is_some());
+        }
+        answers
+    }
+
+    fn open(tables: &Tables) -> usize {
+        tables.owned.iter().filter(|(_, entry)| !entry.table.rests()).count()
+    }
+
+    /// The first peer announces a prefix of this length.
+    fn announce(tables: &mut Tables, vni: Vni, length: u8) {
+        let announcement = Announcement {
+            action: Action::Add,
+            destination: Destination::new([10, 0, 0, 0].into(), length).unwrap(),
+            next_hop: NextHop::standard(std::net::Ipv6Addr::LOCALHOST.into()),
+        };
+        tables.update_now(origin(1), vni, &[announcement], i64::MAX, Moment(0));
+    }
+
+    /// Packed VNIs with one route, of which one peer announces all and another receives all.
+    fn idle(tables: &mut Tables, mesh: &mut Mesh) {
+        for vni in vnis() {
+            announce(tables, vni, 8);
+            tables.request(Request::Subscribe { origin: origin(2), vni, received: Moment(0) });
+        }
+        assert_eq!(ask_all(tables, mesh), (VNIS, VNIS));
+        for tick in 0..20 {
+            tables.seal_dirty(Moment(0), mesh);
+            while mesh.take_own().is_some() {}
+            tables.trim_lingering();
+            while tables.is_untidy() {
+                tables.tidy(Moment(tick * 10_000_000), mesh);
+            }
+        }
+        assert_eq!(open(tables), 0);
+    }
+
+    #[test]
+    fn a_peer_with_many_idle_vnis_moves_in_portions_and_opens_none() {
+        let mut settings = ShardConfig::default();
+        settings.bounds.work_per_turn = WORK;
+        let (settings, hasher) = (Arc::new(settings), RandomState::with_seeds(1, 2, 3, 4));
+        let mut mesh = Mesh::new(HERE, 1.into(), &settings.bounds, &hasher);
+        let mut tables = Tables::new(HERE, settings, hasher, Moment(0));
+        idle(&mut tables, &mut mesh);
+        Owners { mesh: &mut mesh, tables: &mut tables }.relocate(origin(2), HERE, vnis(), 1);
+        let (mut moved, mut is_done) = (0, false);
+        for turn in serve(&mut tables, &mut mesh) {
+            let before = moved;
+            for delivery in turn {
+                let Delivery::Relocated { vnis, is_last, .. } = delivery else { continue };
+                assert!(!is_done, "the last answer comes last");
+                (moved, is_done) = (moved + vnis.len(), is_last);
+            }
+            assert!(moved - before <= WORK, "{} in one turn", moved - before);
+        }
+        assert_eq!((moved, is_done, open(&tables)), (VNIS as usize, true, 0));
+        // Until it asks at its new place, it gets nothing.
+        announce(&mut tables, Vni(7), 16);
+        tables.seal_dirty(Moment(0), &mut mesh);
+        assert!(mesh.take_own().is_none());
+        assert_eq!(ask_all(&mut tables, &mut mesh), (VNIS, 1));
+        assert_eq!(open(&tables), 1);
     }
 }

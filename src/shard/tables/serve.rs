@@ -92,10 +92,11 @@ impl Tables {
                 let peer = origin.peer;
                 mesh.deliver(origin.shard, Delivery::Marked { peer, vni, number });
             }
-            Request::Relocate { origin, to, vnis, number } => {
+            Request::Relocate { origin, to, vnis, number, is_last } => {
                 let vnis = self.relocate(origin.peer, to, &vnis, mesh);
                 let (peer, owner) = (origin.peer, self.shard);
-                mesh.deliver(origin.shard, Delivery::Relocated { peer, owner, vnis, number });
+                let answer = Delivery::Relocated { peer, owner, vnis, number, is_last };
+                mesh.deliver(origin.shard, answer);
             }
             Request::Fence { epoch, .. } => self.fence(epoch, mesh),
             Request::Confirm { epoch } => self.confirmed(epoch, mesh),
@@ -113,14 +114,14 @@ impl Tables {
     }
 
     /// Whether a peer subscribes to a VNI, as far as this shard knows.
-    fn is_subscriber(&mut self, peer: PeerId, vni: Vni) -> bool {
-        let Some(&id) = self.index.get(&vni) else { return false };
-        self.opened(id).is_subscriber(peer)
+    fn is_subscriber(&self, peer: PeerId, vni: Vni) -> bool {
+        self.find(vni).is_some_and(|(_, table)| table.is_subscriber(peer))
     }
 
     /// Serves a request that has no effect without a table.
     fn serve_member(&mut self, now: Moment, id: TableId, request: Request, mesh: &mut Mesh) {
         let limit = self.settings.bounds.outbox.low_water;
+        let was_packed = self.owned[id].table.opened().is_none();
         let vnet = self.opened(id);
         match request {
             Request::Leave { peer, .. } => self.leave(id, peer, mesh),
@@ -137,7 +138,7 @@ impl Tables {
                 self.send_sealed(id, mesh);
                 let is_done = chunk.in_sync;
                 mesh.deliver(shard, Delivery::Chunk { peer, vni, subscription, chunk });
-                if !(is_done && self.pack_if_empty(id)) {
+                if !(is_done && self.pack_at_once(id, was_packed)) {
                     self.mark_lingering(id);
                 }
             }

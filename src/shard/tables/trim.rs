@@ -75,15 +75,18 @@ impl Tables {
         }
     }
 
-    /// Packs a VNI without routes and without work under way, and does not wait until it is quiet: so a
-    /// crowd that subscribes, each peer to a VNI of its own, has one VNI open at a time. Returns whether it packed.
-    pub(super) fn pack_if_empty(&mut self, id: TableId) -> bool {
+    /// Packs a VNI that was packed before a pull, or that has no routes, and does not wait until it is quiet. So a crowd
+    /// that subscribes, each peer to a VNI of its own, has one VNI open at a time; as has a peer that has moved and asks
+    /// for news of all its VNIs. Returns whether it packed.
+    pub(super) fn pack_at_once(&mut self, id: TableId, was_packed: bool) -> bool {
         let entry = &mut self.owned[id];
         let Size { routes, tombstones, journal, filtered, .. } = entry.table.size();
-        if entry.is_dirty || entry.is_untidy || routes + tombstones + journal + filtered > 0 {
+        let is_small = was_packed || routes + tombstones + journal + filtered == 0;
+        if entry.is_dirty || entry.is_untidy || !is_small {
             return false;
         }
         entry.table.pack();
+        self.counting.recount(entry);
         entry.table.opened().is_none()
     }
 
