@@ -1,7 +1,7 @@
 //! What a site's two peers announce in a VNI, and when one of them leaves.
 
 use super::frames::{self, Poisoned};
-use super::import::ImportPeer;
+use super::import::{ImportPeer, ImportState};
 use super::{Link, Output};
 use crate::ids::PeerId;
 use crate::ids::link::SiteId;
@@ -123,3 +123,4 @@ impl Link {
         }
     }
 }
+        self.set_state(site, vni, ImportState::Absent);

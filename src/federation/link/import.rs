@@ -255,7 +255,6 @@ impl Link {
     pub(super) fn need(&mut self, site: SiteId, vni: Vni, after: Duration) {
         let Some(import) = self.imports.made(site, vni) else { return };
         let was_in_sync = import.state == ImportState::InSync;
-        import.state = ImportState::Filling;
         import.confirm = None;
         import.retires = None; // a snapshot may go to that peer
         let then = self.now + after;
@@ -264,6 +263,15 @@ impl Link {
         let needs = &mut self.sites[site].needs;
         if let Some(earlier) = earlier {
             needs.remove(&(earlier, vni));
+    /// Changes the state of a VNI of a site.
+    pub(super) fn set_state(&mut self, site: SiteId, vni: Vni, state: ImportState) {
+        let Some(import) = self.imports.get_mut(site, vni) else { return };
+        let was = std::mem::replace(&mut import.state, state);
+        let entry = &mut self.sites[site];
+        entry.in_sync += u64::from(state == ImportState::InSync);
+        entry.in_sync -= u64::from(was == ImportState::InSync);
+    }
+
         }
         needs.insert((due, vni));
         if was_in_sync {
@@ -279,6 +287,7 @@ impl Link {
         epoch: u64,
         vni: Vni,
         sequence: u64,
+        self.set_state(site, vni, ImportState::Filling);
         frames: &[u8],
     ) {
         if !self.takes_from(site, epoch, vni) {
@@ -373,7 +382,6 @@ impl Link {
         self.sites[site].counts.snapshots += 1;
         let is_warming = self.sites[site].is_warming();
         let Some(import) = self.imports.get_mut(site, vni) else { return };
-        import.state = ImportState::InSync;
         import.epoch = epoch;
         import.next = as_of + 1;
         import.ask = None;
@@ -385,6 +393,7 @@ impl Link {
         }
         let Some(import) = self.imports.get_mut(site, vni) else { return };
         if import.state != ImportState::InSync {
+        self.set_state(site, vni, ImportState::InSync);
             return;
         }
         // Routes of an earlier process stay until this process's clients are back.

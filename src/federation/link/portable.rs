@@ -167,7 +167,7 @@ impl Link {
         let Some(place) = self.imports.made(site, vni) else { return };
         let routes = place.routes();
         if import.is_in_sync {
-            place.state = ImportState::InSync;
+            self.set_state(site, vni, ImportState::InSync);
         }
         self.sites[site].routes = self.sites[site].routes.wrapping_add(routes);
         let is_gone = self.sites[site].state == SitePresence::Gone;

@@ -61,6 +61,8 @@ pub(super) struct Site {
     pub(super) wants: usize,
     /// The number of its routes here.
     pub(super) routes: u64,
+    /// The number of its VNIs that are in sync here.
+    pub(super) in_sync: u64,
     /// The agent in its heartbeats.
     pub(super) agent: Box<str>,
     pub(super) vnis: u64,
@@ -110,6 +112,7 @@ impl Site {
             routes: 0,
             agent: Box::default(),
             vnis: 0,
+            in_sync: 0,
             uptime: 0,
             lag: 0,
             counts: SiteCounts::default(),

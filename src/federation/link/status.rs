@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::sites::{SiteCounts, SitePresence};
-use super::{Link, LinkCounts, import};
-use crate::ids::link::SiteId;
+use super::{Link, LinkCounts};
 
 /// The status of another site, for operators.
 #[derive(Clone, PartialEq, Debug)]
@@ -55,17 +54,9 @@ pub(crate) struct LinkStatus {
 }
 
 impl Link {
-    /// The status for operators. Cost: a look at every VNI of every site.
+    /// The status for operators. Cost: a look at every site and at every request under way.
     pub(crate) fn status(&self) -> LinkStatus {
-        let joined = self.imports.joined();
-        let in_sync = |site| {
-            let is_in_sync = |vni: &&crate::wire::Vni| {
-                let import = self.imports.get(site, **vni);
-                import.is_some_and(|it| it.state == import::ImportState::InSync)
-            };
-            joined.iter().filter(is_in_sync).count() as u64
-        };
-        let site = |(number, site): (SiteId, &super::sites::Site)| SiteStatus {
+        let site = |site: &super::sites::Site| SiteStatus {
             site: Arc::clone(&site.name),
             state: site.state,
             is_warming: site.is_warming(),
@@ -73,7 +64,7 @@ impl Link {
             is_above_limit: site.barred_until.is_some(),
             heard: (site.epoch != 0).then(|| self.now.since(site.heard)),
             routes: site.routes,
-            vnis_in_sync: in_sync(number),
+            vnis_in_sync: site.in_sync,
             lag: site.lag as f64 / 1e6,
             agent: site.agent.clone(),
             uptime: Duration::from_secs(site.uptime),
@@ -85,14 +76,14 @@ impl Link {
             is_connected: self.is_connected,
             is_draining: self.is_draining,
             twin: self.twin.is_there().then(|| self.twin.is_later()),
-            vnis_wanted: joined.len() as u64,
+            vnis_wanted: self.imports.len() as u64,
             vnis_exported: self.exports.len() as u64,
             vnis_behind: self.exports.behind() as u64,
             snapshots_awaited: self.asks.vnis() as u64,
             answers: self.answers.len() as u64,
             queued: self.uplink.waiting(),
             counts: self.counts,
-            sites: self.sites.all().zip(self.sites.iter()).map(site).collect(),
+            sites: self.sites.iter().map(site).collect(),
         }
     }
 
