@@ -2,10 +2,11 @@
 
 use super::frames::{self, Poisoned};
 use super::import::{ImportPeer, ImportState};
+use super::settings::ABOVE;
 use super::{Link, Output};
 use crate::ids::PeerId;
 use crate::ids::link::SiteId;
-use crate::shard::Request;
+use crate::shard::{Counted, Request};
 use crate::table::{Announcement, TOGETHER};
 use crate::wire::{Action, Vni};
 
@@ -23,7 +24,6 @@ impl Link {
         bytes: &[u8],
     ) -> Result<(), Poisoned> {
         let Some(import) = self.imports.get_mut(site, vni) else { return Ok(()) };
-        let before = import.routes();
         let half = &mut import.pair[which];
         half.is_used = true;
         let mut digest = half.digest;
@@ -54,17 +54,42 @@ impl Link {
         let half = &mut import.pair[which];
         half.digest = digest;
         half.is_dirty |= result.is_err();
-        let after = import.routes();
         self.sites[site].counts.changes += changes;
-        self.count_routes(site, before, after);
         result
     }
 
-    fn count_routes(&mut self, site: SiteId, before: u64, after: u64) {
+    /// The owner of a VNI has counted the routes of a peer there. A site's limit is about these routes: its messages
+    /// may announce a route twice, and withdraw routes that it has never announced.
+    pub(super) fn counted(&mut self, peer: PeerId, counted: &Counted) {
+        let Some(site) = SiteId::of_importer(peer) else { return };
+        let Some(import) = self.imports.get_mut(site, counted.vni) else { return };
+        let before = import.routes();
+        let half = &mut import.pair[usize::from(peer == site.importer(1))];
+        if !half.is_used {
+            return; // it has left since
+        }
+        half.held = counted.routes.into();
+        let after = import.routes();
+        self.count_routes(site, before, after);
+    }
+
+    pub(super) fn count_routes(&mut self, site: SiteId, before: u64, after: u64) {
+        let (now, limit) = (self.now, self.settings.routes_per_site);
         let entry = &mut self.sites[site];
-        entry.routes = entry.routes.wrapping_add(after).wrapping_sub(before);
-        if entry.routes > self.settings.routes_per_site && after > before {
-            self.bar(site);
+        entry.routes = (entry.routes + after).saturating_sub(before);
+        entry.above_since = match entry.above_since {
+            _ if entry.routes <= limit => None,
+            since => since.or(Some(now)),
+        };
+    }
+
+    /// Bars sites that have been above their limit for a moment.
+    pub(super) fn tick_limits(&mut self) {
+        let now = self.now;
+        for site in self.sites.all() {
+            if self.sites[site].above_since.is_some_and(|since| now.since(since) >= ABOVE) {
+                self.bar(site);
+            }
         }
     }
 
@@ -115,6 +140,7 @@ impl Link {
         self.leave(site, vni, 1);
         self.imports.forget_kept(site, vni);
         self.imports.old.remove(&(site, vni));
+        self.set_state(site, vni, ImportState::Absent);
         let Some(import) = self.imports.get_mut(site, vni) else { return };
         let need = import.need;
         import.forget();
@@ -123,4 +149,3 @@ impl Link {
         }
     }
 }
-        self.set_state(site, vni, ImportState::Absent);

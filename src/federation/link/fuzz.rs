@@ -11,7 +11,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use super::uplink::Outgoing;
 use super::{BusSource, Link, LinkSettings, Output};
 use crate::ids::{Moment, ShardId};
-use crate::shard::Delivery;
+use crate::shard::{Counted, Delivery, Request};
 use crate::wire::Vni;
 
 const SITES: [&str; 4] = ["one", "two", "here", "not a name"];
@@ -57,7 +57,7 @@ pub(crate) fn run(data: &[u8]) {
         }
         link.turn(now);
         allowed += PER_STEP + PER_BYTE * length;
-        made += drain(&mut link);
+        made += drain(now, &mut link);
         assert!(made <= allowed, "{made} requests, {allowed} allowed");
     }
 }
@@ -80,10 +80,16 @@ fn message(step: u8, bytes: &[u8]) -> (Bytes, &[u8]) {
 }
 
 /// Takes a link's outputs and messages. Returns how many requests it made.
-fn drain(link: &mut Link) -> usize {
+fn drain(now: Moment, link: &mut Link) -> usize {
     let mut requests = 0;
     while let Some(output) = link.poll() {
         requests += usize::from(matches!(output, Output::Request(_)));
+        if let Output::Request(Request::Updates { origin, vni, updates, .. }) = output {
+            // As if all of them were new.
+            let count = u32::try_from(updates.len()).unwrap_or(u32::MAX);
+            let counted = Counted::change(vni, count.into(), count);
+            link.delivered(now, &Delivery::Announced { peer: origin.peer, counted });
+        }
     }
     let mut bytes = 0;
     while let Some(Outgoing { payload, .. }) = link.next_message() {

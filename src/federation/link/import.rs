@@ -40,6 +40,8 @@ pub(super) struct ImportPeer {
     pub(super) epoch: u64,
     /// The digest of its routes, unless it is dirty.
     pub(super) digest: Digest,
+    /// The number of its routes, as the owner of the VNI counts them.
+    pub(super) held: u64,
 }
 
 /// The number that a check told for a VNI, and by when its deltas must have come.
@@ -108,7 +110,7 @@ impl Import {
     /// The number of the site's routes here, whichever of the two peers holds them.
     pub(super) fn routes(&self) -> u64 {
         let [one, other] = &self.pair;
-        one.digest.routes.max(other.digest.routes)
+        one.held.max(other.held)
     }
 
     /// The peer that takes no deltas.

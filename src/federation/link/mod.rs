@@ -42,6 +42,8 @@ mod rate;
 mod settings;
 mod sites;
 mod status;
+#[cfg(test)]
+mod tests;
 mod twin;
 mod uplink;
 mod vnis;
@@ -278,6 +280,7 @@ impl Link {
                 self.refused(*peer, *vni, refusal, example);
             }
             Delivery::Marked { peer, vni, number } => self.marked(*peer, *vni, *number),
+            Delivery::Announced { peer, counted } => self.counted(*peer, counted),
             Delivery::Wanted { vni, is_wanted, .. } => self.wanted(*vni, *is_wanted),
             Delivery::TooFarBehind { peer, vni } => {
                 if *peer == peers::EXPORTER {
@@ -420,6 +423,7 @@ impl Link {
         self.tick_exports();
         self.tick_sites();
         self.tick_checks();
+        self.tick_limits();
         self.tick_imports();
         self.tick_asks();
         self.tick_answers();

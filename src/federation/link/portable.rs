@@ -157,6 +157,7 @@ impl Link {
                 is_dirty: form.is_dirty,
                 epoch: form.epoch,
                 digest: Digest { routes: form.routes, sum: form.sum },
+                held: form.routes,
             };
         }
         let keeps_old = place.pair.iter().all(|half| half.is_used);
@@ -166,10 +167,10 @@ impl Link {
         }
         let Some(place) = self.imports.made(site, vni) else { return };
         let routes = place.routes();
+        self.count_routes(site, 0, routes);
         if import.is_in_sync {
             self.set_state(site, vni, ImportState::InSync);
         }
-        self.sites[site].routes = self.sites[site].routes.wrapping_add(routes);
         let is_gone = self.sites[site].state == SitePresence::Gone;
         if !import.is_in_sync && !is_gone {
             self.need(site, vni, Duration::ZERO);
@@ -182,7 +183,8 @@ fn import_form(vni: Vni, site: SiteId, import: &Import) -> LinkImport {
         is_used: half.is_used,
         is_dirty: half.is_dirty,
         epoch: half.epoch,
-        routes: half.digest.routes,
+        // Nobody compares the digest of a dirty peer.
+        routes: if half.is_dirty { half.held } else { half.digest.routes },
         sum: half.digest.sum,
     };
     LinkImport {

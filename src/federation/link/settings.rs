@@ -58,6 +58,9 @@ pub(super) const CHECK_REPEATS: Duration = Duration::from_secs(2);
 pub(super) const CHECK_WAITS: Duration = Duration::from_secs(10);
 /// How long deltas that a check told of may take to come.
 pub(super) const CONFIRMS: Duration = Duration::from_secs(1);
+/// How long a site may be above its limit: owners count one after the other, so the sum is too high while routes change
+/// their VNI.
+pub(super) const ABOVE: Duration = Duration::from_millis(200);
 /// How long after poisoned frames the VNI is requested again.
 pub(super) const POISON: Duration = Duration::from_secs(10);
 

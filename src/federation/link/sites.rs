@@ -59,10 +59,12 @@ pub(super) struct Site {
     pub(super) needs: BTreeSet<(Moment, Vni)>,
     /// The number of VNIs that it wants.
     pub(super) wants: usize,
-    /// The number of its routes here.
+    /// The number of its routes here, as the owners of VNIs count them.
     pub(super) routes: u64,
     /// The number of its VNIs that are in sync here.
     pub(super) in_sync: u64,
+    /// Since when it has more routes than its limit.
+    pub(super) above_since: Option<Moment>,
     /// The agent in its heartbeats.
     pub(super) agent: Box<str>,
     pub(super) vnis: u64,
@@ -110,6 +112,8 @@ impl Site {
             needs: BTreeSet::new(),
             wants: 0,
             routes: 0,
+            in_sync: 0,
+            above_since: None,
             agent: Box::default(),
             vnis: 0,
             in_sync: 0,

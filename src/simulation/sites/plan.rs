@@ -71,6 +71,11 @@ impl Fault {
 }
 
 impl Plan {
+    /// The most routes that the clients of a site can announce.
+    pub(super) fn routes_of_site(&self) -> u64 {
+        u64::from(self.vnis) * u64::from(self.routes + self.anchors)
+    }
+
     pub(super) fn draw(rng: &mut Rng, is_verbose: bool) -> Self {
         // A bug of a single fault is easier to find without the others.
         let faults = match rng.below(4) {

@@ -234,6 +234,8 @@ impl World {
         settings.warming = WARMING;
         settings.listening = LISTENING;
         settings.gathers_above = self.plan.gathers_above;
+        // As many as a site can have: no site is ever above it.
+        settings.routes_per_site = self.plan.routes_of_site();
         settings
     }
 
@@ -312,7 +314,9 @@ impl World {
             Output::Event(event) => {
                 self.note(|| format!("site {site}: {event:?}"));
                 match event {
-                    LinkEvent::Mismatch { .. } | LinkEvent::Poisoned { .. } => {
+                    LinkEvent::Mismatch { .. }
+                    | LinkEvent::Poisoned { .. }
+                    | LinkEvent::AboveLimit { .. } => {
                         return Err(format!("site {site}: {event:?}"));
                     }
                     LinkEvent::Gone { .. } => {

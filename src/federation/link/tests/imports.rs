@@ -1,0 +1,75 @@
+//! What other sites say.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::scene::{Fake, Scene, VNI, exchange, frames};
+use crate::federation::link::LinkEvent;
+use crate::federation::link::envelope::Content;
+use crate::ids::link::SiteId;
+use crate::wire::{Action, Vni};
+
+const SECOND: Duration = Duration::from_secs(1);
+const ADD: Action = Action::Add;
+const REMOVE: Action = Action::Remove;
+
+/// A link that wants a VNI, and a site that has been asked for it.
+fn asked(routes_per_site: u64) -> Scene {
+    let mut scene = Scene::new(|settings| settings.routes_per_site = routes_per_site);
+    scene.want(VNI, true);
+    scene.fakes.push(Fake::new("a", 100));
+    scene.pass(SECOND);
+    scene
+}
+
+fn delta(sequence: u64, frames: Bytes) -> Content {
+    Content::Delta { vni: VNI, sequence, frames }
+}
+
+fn is_barred(scene: &Scene) -> bool {
+    scene.events.iter().any(|event| matches!(event, LinkEvent::AboveLimit { .. }))
+}
+
+#[test]
+fn routes_that_are_announced_twice_count_once() {
+    let mut scene = asked(120);
+    scene.answer(("a", 100), 0, frames(ADD, 0..100), Some(5));
+    // A lost delta, an answer that breaks off, and another one written over it.
+    scene.hear("a", 100, delta(7, frames(ADD, 0..1)));
+    scene.pass(SECOND / 5);
+    scene.answer(("a", 100), 0, frames(ADD, 0..100), None);
+    scene.answer(("a", 100), 2, frames(ADD, 0..100), None);
+    scene.pass(SECOND / 5);
+    scene.answer(("a", 100), 0, frames(ADD, 0..100), Some(7));
+    scene.pass(SECOND);
+    assert!(!is_barred(&scene), "{:?}", scene.events);
+    assert_eq!(scene.status().routes, 100);
+    scene.answer(("a", 100), 0, frames(ADD, 0..100), Some(7));
+    scene.pass(SECOND);
+    assert!(!is_barred(&scene), "{:?}", scene.events);
+    assert_eq!((scene.status().routes, scene.routes()), (100, 100));
+}
+
+#[test]
+fn withdrawals_of_routes_never_announced_make_no_room() {
+    let mut scene = asked(120);
+    scene.answer(("a", 100), 0, frames(ADD, 0..100), Some(5));
+    scene.hear("a", 100, delta(6, frames(REMOVE, 200..250)));
+    scene.pass(SECOND);
+    assert!(!is_barred(&scene));
+    scene.hear("a", 100, delta(7, frames(ADD, 100..150)));
+    scene.pass(SECOND);
+    assert!(is_barred(&scene), "{:?}", scene.status());
+    assert_eq!(scene.status().routes, 150);
+}
+
+#[test]
+fn a_site_is_barred_only_if_it_stays_above_its_limit() {
+    let mut scene = asked(100);
+    scene.answer(("a", 100), 0, frames(ADD, 0..100), Some(5));
+    scene.hear("a", 100, delta(6, frames(ADD, 100..110)));
+    scene.hear("a", 100, delta(7, frames(REMOVE, 0..10)));
+    scene.pass(SECOND);
+    assert!(!is_barred(&scene), "{:?}", scene.events);
+}
