@@ -46,8 +46,10 @@ pub(super) struct Asks {
 }
 
 impl Asks {
-    pub(super) fn new(hasher: RandomState) -> Self {
-        Self { under_way: map(&hasher), serial: 0, hasher }
+    /// Numbers begin behind the process's epoch: no other process of this site has had them, so no answer to an
+    /// earlier process and no request of one is taken for this process's.
+    pub(super) fn new(hasher: RandomState, epoch: u64) -> Self {
+        Self { under_way: map(&hasher), serial: epoch, hasher }
     }
 
     /// The number of the latest request.

@@ -231,6 +231,7 @@ impl Link {
         wall: u64,
     ) -> Self {
         let rate = Rate::new(now, settings.gathers_above);
+        let epoch = wall.max(1);
         Self {
             twin: Twin::new(now + settings.listening),
             policy: None,
@@ -238,7 +239,7 @@ impl Link {
             settings,
             shard,
             now,
-            epoch: wall.max(1),
+            epoch,
             wall: wall.saturating_sub(now.0),
             began: now,
             next_tick: now,
@@ -252,7 +253,7 @@ impl Link {
             exports: Exports::new(hasher.clone(), now),
             answers: Answers::default(),
             imports: Imports::new(hasher.clone()),
-            asks: Asks::new(hasher),
+            asks: Asks::new(hasher, epoch),
             checks: Checks::default(),
             uplink: Uplink::default(),
             rate,
@@ -279,8 +280,8 @@ impl Link {
             Delivery::Refused { peer, vni, refusal, example } => {
                 self.refused(*peer, *vni, refusal, example);
             }
-            Delivery::Marked { peer, vni, number } => self.marked(*peer, *vni, *number),
             Delivery::Announced { peer, counted } => self.counted(*peer, counted),
+            Delivery::Marked { peer, vni, number } => self.marked(*peer, *vni, *number),
             Delivery::Wanted { vni, is_wanted, .. } => self.wanted(*vni, *is_wanted),
             Delivery::TooFarBehind { peer, vni } => {
                 if *peer == peers::EXPORTER {
@@ -422,8 +423,8 @@ impl Link {
         self.tick_interest();
         self.tick_exports();
         self.tick_sites();
-        self.tick_checks();
         self.tick_limits();
+        self.tick_checks();
         self.tick_imports();
         self.tick_asks();
         self.tick_answers();

@@ -32,6 +32,23 @@ fn is_barred(scene: &Scene) -> bool {
 }
 
 #[test]
+fn a_site_that_restarts_is_answered_at_once() {
+    let mut answers = Scene::of("b", 5_000_000, |_| {});
+    for start in 0..5 {
+        let mut asks = Scene::of("a", 6_000_000 + start * 1_000_000, |_| {});
+        asks.now = answers.now;
+        asks.want(VNI, true);
+        for _ in 0..15 {
+            asks.pass(SECOND / 10);
+            answers.pass(SECOND / 10);
+            exchange(&mut asks, &mut answers);
+        }
+        let status = asks.status();
+        assert_eq!((status.vnis_in_sync, status.counts.failed), (1, 0), "start {start}");
+    }
+}
+
+#[test]
 fn routes_that_are_announced_twice_count_once() {
     let mut scene = asked(120);
     scene.answer(("a", 100), 0, frames(ADD, 0..100), Some(5));
