@@ -100,7 +100,8 @@ impl Hub {
                 Output::Event(it) => event(it),
             }
         }
-        if link.has_messages() {
+        // Without a connection the messages wait, and so does the task that sends them.
+        if link.is_connected() && link.has_messages() {
             self.messages.notify_one();
         }
         self.outputs.set(0);
@@ -209,16 +210,55 @@ impl Hub {
     pub(super) async fn next_message(&self) -> Outgoing {
         loop {
             // Without a connection the client's queue would grow without bound; the link's queue is bounded.
-            let next = {
-                let mut link = self.link.borrow_mut();
-                if link.is_connected() { link.next_message() } else { None }
-            };
-            if let Some(message) = next {
+            let is_connected = self.is_connected();
+            if is_connected && let Some(message) = self.link.borrow_mut().next_message() {
                 return message;
             }
             // Answers may have waited for the room that is free now.
-            self.news.notify_one();
+            if is_connected {
+                self.news.notify_one();
+            }
             self.messages.notified().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use ahash::RandomState;
+
+    use super::*;
+    use crate::federation::link::LinkSettings;
+    use crate::ids::ShardId;
+    use crate::shard::{GuestKind, Layout, ShardConfig};
+
+    #[test]
+    fn messages_that_wait_for_a_connection_wake_nobody() {
+        let (began, now) = (Moment(0), Moment(1_000_000));
+        let settings = LinkSettings { listening: Duration::ZERO, ..LinkSettings::new("here") };
+        let link = Link::new(settings, ShardId(1), RandomState::with_seeds(1, 2, 3, 4), began, 5);
+        let layout = Layout::of(1).hosting(Some(GuestKind::Federation));
+        let mut shard = Shard::new(ShardId(1), layout, ShardConfig::default(), [1, 2, 3, 4], now);
+        let hub = Hub::new(link, Instant::now());
+        hub.connected();
+        hub.turn(now, &mut shard, |_| {}, |_| {});
+        assert!(!hub.is_flushed());
+        hub.disconnected();
+        let mut context = Context::from_waker(Waker::noop());
+        let mut next = pin!(hub.next_message());
+        let mut is_woken = || {
+            assert!(next.as_mut().poll(&mut context).is_pending());
+            pin!(hub.news.notified()).poll(&mut context).is_ready()
+        };
+        is_woken();
+        for _ in 0..3 {
+            hub.turn(now, &mut shard, |_| {}, |_| {});
+            assert!(!is_woken());
+        }
+        hub.connected();
+        assert!(next.as_mut().poll(&mut context).is_ready());
     }
 }
