@@ -277,11 +277,13 @@ impl Link {
         if !chunk.in_sync {
             return self.exports.behind.push_back(vni);
         }
-        let was_joining =
-            std::mem::replace(&mut export.state, ExportState::InSync) == ExportState::Joining;
-        if was_joining {
+        let was = std::mem::replace(&mut export.state, ExportState::InSync);
+        // A VNI of another process has no tail listed yet.
+        if was == ExportState::Joining || !export.is_listed {
             (export.changed, export.tails) = (now, 0);
             self.list_tail(vni);
+        }
+        if was == ExportState::Joining {
             self.send_tail(vni);
         }
         self.answers.is_stirred = true;

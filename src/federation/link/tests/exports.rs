@@ -14,4 +14,20 @@ use crate::wire::Vni;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-
+#[test]
+fn a_quiet_vni_has_tails_after_a_handover_too() {
+    let mut scene = Scene::new(|_| {});
+    scene.interest("a", 100, VNI);
+    scene.pass(SECOND);
+    scene.link.freeze(scene.now);
+    let pieces = scene.link.export();
+    let (settings, hasher) = (scene.link.settings.clone(), RandomState::with_seeds(5, 6, 7, 8));
+    scene.link = Link::new(settings, ShardId(1), hasher, scene.now, 6_000_000);
+    scene.link.restore(&pieces);
+    scene.link.connected(scene.now);
+    scene.serve();
+    scene.sent.clear();
+    scene.pass(40 * SECOND);
+    let is_tail = |(_, content): &&(Address, Content)| matches!(content, Content::Tail { .. });
+    assert_eq!(scene.sent.iter().filter(is_tail).count(), 4);
+}
