@@ -11,7 +11,7 @@ use std::time::Duration;
 use ahash::{AHashMap, RandomState};
 use bytes::Bytes;
 
-use super::settings::{KEPT, KEPT_IN_ALL};
+use super::settings::{KEPT, KEPT_EACH, KEPT_IN_ALL};
 use super::sites::Scope;
 use super::{Link, LinkEvent, map};
 use crate::ids::Moment;
@@ -222,15 +222,21 @@ impl Imports {
         }
         // A copy: the engine's buffer may hold much more memory.
         import.kept.push_back((sequence, Bytes::copy_from_slice(frames)));
-        import.kept_bytes += frames.len();
-        total += frames.len();
+        import.kept_bytes += weight(frames);
+        total += weight(frames);
         while (import.kept_bytes > KEPT || total > KEPT_IN_ALL)
             && let Some((_, oldest)) = import.kept.pop_front()
         {
-            import.kept_bytes -= oldest.len();
-            total -= oldest.len();
+            import.kept_bytes -= weight(&oldest);
+            total -= weight(&oldest);
         }
         self.kept_bytes = total;
+    }
+
+    /// The number of kept deltas of a VNI of a site.
+    #[cfg(test)]
+    pub(super) fn kept(&self, site: SiteId, vni: Vni) -> usize {
+        self.get(site, vni).map_or(0, |import| import.kept.len())
     }
 
     /// Takes out the kept deltas after a number. `None` when they do not begin with the next number.
@@ -252,7 +258,21 @@ impl Imports {
     }
 }
 
+/// The memory of a kept delta. One without frames takes some too.
+fn weight(frames: &[u8]) -> usize {
+    frames.len() + KEPT_EACH
+}
+
 impl Link {
+    /// Changes the state of a VNI of a site.
+    pub(super) fn set_state(&mut self, site: SiteId, vni: Vni, state: ImportState) {
+        let Some(import) = self.imports.get_mut(site, vni) else { return };
+        let was = std::mem::replace(&mut import.state, state);
+        let entry = &mut self.sites[site];
+        entry.in_sync += u64::from(state == ImportState::InSync);
+        entry.in_sync -= u64::from(was == ImportState::InSync);
+    }
+
     /// Requests a snapshot after a while.
     pub(super) fn need(&mut self, site: SiteId, vni: Vni, after: Duration) {
         let Some(import) = self.imports.made(site, vni) else { return };
@@ -265,17 +285,9 @@ impl Link {
         let needs = &mut self.sites[site].needs;
         if let Some(earlier) = earlier {
             needs.remove(&(earlier, vni));
-    /// Changes the state of a VNI of a site.
-    pub(super) fn set_state(&mut self, site: SiteId, vni: Vni, state: ImportState) {
-        let Some(import) = self.imports.get_mut(site, vni) else { return };
-        let was = std::mem::replace(&mut import.state, state);
-        let entry = &mut self.sites[site];
-        entry.in_sync += u64::from(state == ImportState::InSync);
-        entry.in_sync -= u64::from(was == ImportState::InSync);
-    }
-
         }
         needs.insert((due, vni));
+        self.set_state(site, vni, ImportState::Filling);
         if was_in_sync {
             self.imports.forget_kept(site, vni);
         }
@@ -289,7 +301,6 @@ impl Link {
         epoch: u64,
         vni: Vni,
         sequence: u64,
-        self.set_state(site, vni, ImportState::Filling);
         frames: &[u8],
     ) {
         if !self.takes_from(site, epoch, vni) {
@@ -383,6 +394,7 @@ impl Link {
         };
         self.sites[site].counts.snapshots += 1;
         let is_warming = self.sites[site].is_warming();
+        self.set_state(site, vni, ImportState::InSync);
         let Some(import) = self.imports.get_mut(site, vni) else { return };
         import.epoch = epoch;
         import.next = as_of + 1;
@@ -395,7 +407,6 @@ impl Link {
         }
         let Some(import) = self.imports.get_mut(site, vni) else { return };
         if import.state != ImportState::InSync {
-        self.set_state(site, vni, ImportState::InSync);
             return;
         }
         // Routes of an earlier process stay until this process's clients are back.

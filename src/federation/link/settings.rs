@@ -78,6 +78,8 @@ pub(super) const VNIS_PER_SITE: usize = 65_536;
 pub(super) const KEPT: usize = 1 << 20;
 /// The same of all VNIs of all sites.
 pub(super) const KEPT_IN_ALL: usize = 64 << 20;
+/// The bytes that a kept delta takes beside its frames.
+pub(super) const KEPT_EACH: usize = 64;
 /// The most sites known at once.
 pub(super) const SITES: usize = 1024;
 

@@ -90,3 +90,13 @@ fn a_site_is_barred_only_if_it_stays_above_its_limit() {
     scene.pass(SECOND);
     assert!(!is_barred(&scene), "{:?}", scene.events);
 }
+
+#[test]
+fn deltas_without_changes_take_bounded_memory() {
+    let mut scene = asked(100);
+    for sequence in 1..100_000 {
+        let content = delta(sequence, Bytes::new());
+        scene.hear("a", 100, content);
+    }
+    assert!(scene.link.imports.kept(SiteId(0), VNI) <= 1 << 14);
+}
