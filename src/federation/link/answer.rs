@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::envelope::{Content, FRAMES_MAX};
 use super::export::ExportState;
@@ -188,13 +189,21 @@ impl Link {
         if !std::mem::take(&mut self.answers.is_stirred) {
             return;
         }
+        // One answer of each asker at a time: a slow asker takes no places of others.
+        let mut askers: SmallVec<[SiteId; ANSWERS_AT_ONCE]> = SmallVec::new();
         let mut at = 0;
-        while at < self.answers.list.len().min(ANSWERS_AT_ONCE) {
+        while at < self.answers.list.len() && askers.len() < ANSWERS_AT_ONCE {
+            let asker = self.answers.list[at].asker;
+            if askers.contains(&asker) {
+                at += 1;
+                continue;
+            }
             self.go_on_with(at);
             let answer = &self.answers.list[at];
             if answer.todo.is_empty() && answer.jobs.is_empty() {
                 self.answers.list.remove(at);
             } else {
+                askers.push(asker);
                 at += 1;
             }
         }

@@ -68,7 +68,7 @@ pub(super) const POISON: Duration = Duration::from_secs(10);
 pub(super) const WINDOW: usize = 16;
 /// The most VNIs of one answer whose chunks are requested at once.
 pub(super) const VNIS_AT_ONCE: usize = 32;
-/// The most answers under way at once.
+/// The most sites that are answered at once.
 pub(super) const ANSWERS_AT_ONCE: usize = 4;
 /// The most VNIs that one request or check names.
 pub(super) const VNIS_PER_MESSAGE: usize = 20_000;
