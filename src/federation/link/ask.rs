@@ -6,7 +6,7 @@ use ahash::{AHashMap, AHashSet, RandomState};
 
 use super::form::control::Kind;
 use super::form::{Credit, SnapshotRequest};
-use super::import::Import;
+use super::import::{Import, ImportPeer};
 use super::settings::{ANSWER_SILENT, REPEATS, VNIS_PER_MESSAGE};
 use super::{Link, map, vnis};
 use crate::ids::Moment;
@@ -75,11 +75,13 @@ impl Asks {
 }
 
 /// Which of a VNI's two peers takes a snapshot: a peer without routes; else, while routes of an earlier process are
-/// kept, the peer with the present process's routes; else the peer that takes no deltas.
-fn target(import: &Import) -> usize {
+/// kept, the peer with the present process's routes; else the peer that takes no deltas. `present` is the epoch of the
+/// present process: it is the latest, even if a clock that was set back makes it the lowest.
+fn target(import: &Import, present: u64) -> usize {
+    let age = |half: &ImportPeer| (half.epoch == present, half.epoch);
     let (main, other) = (import.main, import.other());
     let [of_main, of_other] = [import.pair[main], import.pair[other]];
-    let keeps_old = of_other.is_used && of_main.is_used && of_other.epoch < of_main.epoch;
+    let keeps_old = of_other.is_used && of_main.is_used && age(&of_other) < age(&of_main);
     if !of_main.is_used || (of_other.is_used && keeps_old) { main } else { other }
 }
 
@@ -125,11 +127,13 @@ impl Link {
             let Some(import) = self.imports.get_mut(site, *vni) else { continue };
             import.need = None;
             import.ask = Some(inbox);
-            let target = target(import);
+            let target = target(import, epoch);
             import.target = target;
             let half = &mut import.pair[target];
             half.is_dirty |= half.is_used;
-            half.epoch = if half.is_used { half.epoch.min(epoch) } else { epoch };
+            if !half.is_used {
+                half.epoch = epoch;
+            }
         }
         let vni_steps = vnis::steps(vnis.iter().copied());
         let mut under_way = AHashSet::with_hasher(self.asks.hasher.clone());

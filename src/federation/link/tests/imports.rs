@@ -100,3 +100,28 @@ fn deltas_without_changes_take_bounded_memory() {
     }
     assert!(scene.link.imports.kept(SiteId(0), VNI) <= 1 << 14);
 }
+
+#[test]
+fn routes_of_an_earlier_process_stay_although_the_clock_was_set_back() {
+    for epoch in [200, 50] {
+        let mut scene = asked(1000);
+        scene.answer(("a", 100), 0, frames(ADD, 0..100), Some(5));
+        scene.pass(SECOND);
+        assert_eq!(scene.routes(), 100);
+        scene.fakes.clear();
+        scene.pass(4 * SECOND);
+        // Half of its clients are back.
+        scene.fakes.push(Fake { is_warming: true, ..Fake::new("a", epoch) });
+        scene.pass(SECOND * 3 / 2);
+        scene.answer(("a", epoch), 0, frames(ADD, 0..50), Some(5));
+        assert_eq!(scene.status().vnis_in_sync, 1);
+        // Two deltas are lost: each makes a snapshot.
+        for next in [8, 11] {
+            scene.hear("a", epoch, delta(next, frames(ADD, 0..1)));
+            scene.pass(SECOND / 5);
+            scene.answer(("a", epoch), 0, frames(ADD, 0..50), Some(next));
+            scene.pass(SECOND / 5);
+        }
+        assert_eq!(scene.routes(), 100, "epoch {epoch}");
+    }
+}
