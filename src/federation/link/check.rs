@@ -48,10 +48,13 @@ pub(super) struct Checks {
 impl Link {
     /// Checks all VNIs with every site: at once, and again when the engine has surely carried the interest.
     pub(super) fn check_everything(&mut self) {
-        for site in self.sites.all() {
-            for after in [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5)] {
-                self.sites[site].check_at(self.now + after, Scope::All);
-            }
+        self.sites.all().for_each(|site| self.check_all_of(site));
+    }
+
+    /// The same with one site.
+    pub(super) fn check_all_of(&mut self, site: SiteId) {
+        for after in [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5)] {
+            self.sites[site].check_at(self.now + after, Scope::All);
         }
     }
 

@@ -117,12 +117,11 @@ impl Link {
                 }
             }
         }
-        let entry = &mut self.sites[site];
-        if was_known && (was == SitePresence::Stale || has_gap || was_draining) {
-            entry.check_at(now, Scope::All);
+        if was != SitePresence::Live || was_draining {
+            self.check_all_of(site);
         }
-        if was_warming && !heartbeat.warming {
-            entry.check_at(now, Scope::All);
+        if (was_known && has_gap) || (was_warming && !heartbeat.warming) {
+            self.sites[site].check_at(now, Scope::All);
         }
     }
 
@@ -159,6 +158,7 @@ impl Link {
 
     /// Gives up all requests, checks and answers under way with a site.
     fn fall_silent(&mut self, site: SiteId) {
+        self.sites[site].checks.clear();
         self.forget_checks(site);
         self.fail_asks_of(site);
         self.end_answers_to(site);

@@ -116,7 +116,6 @@ impl Site {
             above_since: None,
             agent: Box::default(),
             vnis: 0,
-            in_sync: 0,
             uptime: 0,
             lag: 0,
             counts: SiteCounts::default(),
@@ -133,8 +132,12 @@ impl Site {
         self.state == SitePresence::Live && !self.is_draining && self.barred_until.is_none()
     }
 
-    /// Schedules a check, of some VNIs or of all that are in sync by then.
+    /// Schedules a check, of some VNIs or of all that are in sync by then. Not of a site that answers none: when it is
+    /// back, all VNIs are checked.
     pub(super) fn check_at(&mut self, then: Moment, scope: Scope) {
+        if !self.answers() {
+            return;
+        }
         // Checks of about the same moment are merged.
         let then = Moment(then.0 / 50_000 * 50_000);
         match (self.checks.get_mut(&then), scope) {

@@ -125,3 +125,22 @@ fn routes_of_an_earlier_process_stay_although_the_clock_was_set_back() {
         assert_eq!(scene.routes(), 100, "epoch {epoch}");
     }
 }
+
+#[test]
+fn no_check_is_scheduled_with_a_site_that_is_away() {
+    let mut scene = asked(1000);
+    scene.answer(("a", 100), 0, frames(ADD, 0..10), Some(5));
+    scene.want(Vni(8), true);
+    let a = SiteId(0);
+    assert!(!scene.link.sites[a].checks.is_empty());
+    let lives = std::mem::take(&mut scene.fakes);
+    scene.pass(4 * SECOND);
+    for vni in 100..200 {
+        scene.want(Vni(vni), true);
+        scene.pass(SECOND / 10);
+    }
+    assert!(scene.link.sites[a].checks.is_empty());
+    scene.fakes = lives;
+    scene.pass(SECOND);
+    assert!(!scene.link.sites[a].checks.is_empty());
+}
