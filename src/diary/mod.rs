@@ -155,7 +155,7 @@ impl Diary {
         &self,
         filter: &RecordedFilter,
         most: usize,
-    ) -> (Vec<Recorded>, Option<u64>) {
+    ) -> (Vec<Arc<Recorded>>, Option<u64>) {
         self.state().recorder.find(filter, most)
     }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::cut;
 use super::names::is_named;
@@ -65,19 +66,20 @@ impl RecordedFilter {
 
 /// See the module's documentation. The oldest event goes when there are more than [`EVENTS_MAX`].
 #[derive(Debug, Default)]
-pub(super) struct Recorder(VecDeque<Recorded>);
+pub(super) struct Recorder(VecDeque<Arc<Recorded>>);
 
 impl Recorder {
     pub(super) fn push(&mut self, recorded: Recorded) {
         if self.0.len() == EVENTS_MAX {
             self.0.pop_front();
         }
-        self.0.push_back(recorded);
+        self.0.push_back(Arc::new(recorded));
     }
 
     /// The latest `most` events, the oldest first.
     pub(super) fn latest(&self, most: usize) -> Vec<Recorded> {
-        self.0.iter().skip(self.0.len().saturating_sub(most)).cloned().collect()
+        let latest = self.0.iter().skip(self.0.len().saturating_sub(most));
+        latest.map(|event| Recorded::clone(event)).collect()
     }
 
     /// The latest `most` events that pass a filter, the oldest first, and the time of the latest of all. Cost: a look
@@ -86,7 +88,7 @@ impl Recorder {
         &self,
         filter: &RecordedFilter,
         most: usize,
-    ) -> (Vec<Recorded>, Option<u64>) {
+    ) -> (Vec<Arc<Recorded>>, Option<u64>) {
         let is_last = |at: u64| self.0.iter().rposition(|event| event.at == at);
         // Several events may share a microsecond: those after the first of them are returned again.
         let begin = filter.after.and_then(|at| is_last(at).map(|last| (at, last)));

@@ -1,6 +1,7 @@
 //! Names of peers, and sessions that have ended.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::Inspector;
 use crate::diary::{self, ClosedPage, ClosedSession, Recorded, RecordedFilter};
@@ -46,6 +47,16 @@ impl Inspector {
         filter: &RecordedFilter,
         limit: usize,
     ) -> (Vec<Recorded>, Option<u64>) {
+        let (events, latest) = self.recorded_events(filter, limit);
+        (events.iter().map(|event| Recorded::clone(event)).collect(), latest)
+    }
+
+    /// The same, without a copy of any event.
+    pub(crate) fn recorded_events(
+        &self,
+        filter: &RecordedFilter,
+        limit: usize,
+    ) -> (Vec<Arc<Recorded>>, Option<u64>) {
         self.control.diary.find(filter, limit)
     }
 

@@ -63,8 +63,11 @@ where
     Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }
 
-/// The pieces of rows that are complete already.
-pub(crate) fn of<T, N, E>(rows: Vec<T>, end: N) -> impl Stream<Item = Result<Piece<T, N>, E>> {
+/// The pieces of rows that need no question. Rows are made when there is room for them.
+pub(crate) fn of<T, N, E>(
+    rows: impl IntoIterator<Item = T>,
+    end: N,
+) -> impl Stream<Item = Result<Piece<T, N>, E>> {
     let mut rows = rows.into_iter().peekable();
     let mut end = Some(end);
     stream::iter(std::iter::from_fn(move || {
@@ -175,6 +178,22 @@ mod tests {
         for parts in 1..=3 {
             body.next().await.unwrap().unwrap();
             assert_eq!(asked.load(Ordering::Relaxed), 16 * parts);
+        }
+    }
+
+    #[tokio::test]
+    async fn no_row_is_made_before_there_is_room() {
+        let made = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&made);
+        let rows = (0..100_000).map(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            "x".repeat(1024)
+        });
+        let pieces = of::<_, _, Infallible>(rows, Next { next: None });
+        let mut body = respond(pieces).await.unwrap().into_body().into_data_stream();
+        for parts in 1..=3 {
+            body.next().await.unwrap().unwrap();
+            assert_eq!(made.load(Ordering::Relaxed), PART * parts);
         }
     }
 

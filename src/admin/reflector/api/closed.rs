@@ -96,10 +96,15 @@ struct RecordedRow {
     detail: Box<str>,
 }
 
-impl From<Recorded> for RecordedRow {
-    fn from(Recorded { at, kind, peer, node, text, .. }: Recorded) -> Self {
-        let peer = peer.map(|peer| peer.0);
-        Self { at: date::precise(at), event: kind, peer, node, detail: text }
+impl From<Arc<Recorded>> for RecordedRow {
+    fn from(event: Arc<Recorded>) -> Self {
+        Self {
+            at: date::precise(event.at),
+            event: event.kind.clone(),
+            peer: event.peer.map(|peer| peer.0),
+            node: event.node.clone(),
+            detail: event.text.clone(),
+        }
     }
 }
 
@@ -127,7 +132,7 @@ pub(super) async fn list(
     let peer = peer.as_deref().map(str::trim);
     let is_wanted = |session: &ClosedSession| peer.is_none_or(|peer| session.is_named(peer));
     let page = inspector.closed_sessions(from, limit, is_wanted);
-    let rows: Vec<_> = page.rows.into_iter().map(ClosedRow::from).collect();
+    let rows = page.rows.into_iter().map(ClosedRow::from);
     let next = page.next.map(|next| next.to_string());
     Ok(listing::respond(listing::of::<_, _, InspectError>(rows, Next { next })).await?)
 }
@@ -142,8 +147,8 @@ pub(super) async fn recorder(
     let after = optional("after", "the value latest of an earlier answer", after.as_deref())?;
     let (kinds, peer) = (kinds(event.as_deref()), named(peer.as_deref()));
     let filter = RecordedFilter { kinds, peer, after };
-    let (rows, latest) = inspector.find_recorded(&filter, limit);
-    let rows: Vec<_> = rows.into_iter().map(RecordedRow::from).collect();
+    let (rows, latest) = inspector.recorded_events(&filter, limit);
+    let rows = rows.into_iter().map(RecordedRow::from);
     let end = Latest { next: None, latest: latest.map(|at| at.to_string()) };
     Ok(listing::respond(listing::of::<_, _, InspectError>(rows, end)).await?)
 }
