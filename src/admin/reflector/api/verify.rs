@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use axum::response::Response;
+use futures_util::stream;
 use serde::{Deserialize, Serialize};
 
 use super::ApiError;
@@ -12,9 +13,11 @@ use super::named;
 use super::params::{vni, wrong};
 use super::wanted::kinds;
 use crate::admin::reflector::state::AppState;
+use crate::admin::server::listing::{self, Piece};
 use crate::ids::PeerId;
 use crate::shard::inspect::{Difference, LeafReport, LeafState};
-use crate::wire::Installed;
+use crate::threads::InspectError;
+use crate::wire::{Installed, Vni};
 
 /// The most rows of an answer.
 const ROWS_MAX: usize = 10_000;
@@ -55,10 +58,9 @@ struct Leaves {
     silent: u64,
 }
 
-/// Rows, the number of further rows that were left out, and the sums of all.
+/// The members after the rows: the number of further rows that were left out, and the sums of all.
 #[derive(Debug, Serialize)]
-pub(super) struct Verified {
-    rows: Vec<LeafRow>,
+struct End {
     next: Option<String>,
     rows_left_out: u64,
     leaves: Leaves,
@@ -99,11 +101,65 @@ fn detail(state: LeafState) -> &'static str {
     }
 }
 
-/// A row for each subscription. Cost: that of listing all routes of the VNIs that leaves report, in slices.
+/// Compares one VNI after the other.
+struct Comparison {
+    app: AppState,
+    vnis: std::vec::IntoIter<Vni>,
+    peer: Option<PeerId>,
+    /// The states whose rows are wanted; none means all.
+    wanted: Vec<String>,
+    worst: HashMap<PeerId, LeafState>,
+    rows: usize,
+    rows_left_out: u64,
+    is_over: bool,
+}
+
+impl Comparison {
+    /// The rows of the next VNI, or the end.
+    async fn next(&mut self) -> Result<Option<Piece<LeafRow, End>>, InspectError> {
+        let Some(vni) = self.vnis.next() else {
+            let was_over = std::mem::replace(&mut self.is_over, true);
+            return Ok((!was_over).then(|| Piece::End(self.end())));
+        };
+        let _turn = self.app.walk().await;
+        let mut rows = Vec::new();
+        for report in self.app.inspector.verify(vni, self.peer).await? {
+            let state = self.worst.entry(report.peer).or_insert(report.state);
+            *state = report.state.max(*state);
+            let name = report.state.name();
+            if !self.wanted.is_empty() && !self.wanted.iter().any(|state| state == name) {
+                continue;
+            }
+            if self.rows < ROWS_MAX {
+                self.rows += 1;
+                rows.push(LeafRow::from(report));
+            } else {
+                self.rows_left_out += 1;
+            }
+        }
+        Ok(Some(Piece::Rows(rows)))
+    }
+
+    fn end(&self) -> End {
+        let mut leaves = Leaves::default();
+        for state in self.worst.values() {
+            *match state {
+                LeafState::Silent => &mut leaves.silent,
+                LeafState::Agrees => &mut leaves.agrees,
+                LeafState::Behind => &mut leaves.behind,
+                LeafState::Differs(_) => &mut leaves.differs,
+            } += 1;
+        }
+        End { next: None, rows_left_out: self.rows_left_out, leaves }
+    }
+}
+
+/// A row for each subscription. Cost: that of listing all routes of the VNIs that leaves report, in slices, as far as
+/// the reader reads.
 pub(super) async fn list(
     State(app): State<AppState>,
     asked: Result<Query<VerifyAsked>, QueryRejection>,
-) -> Result<Json<Verified>, ApiError> {
+) -> Result<Response, ApiError> {
     let asked = asked?.0;
     let wanted = kinds(asked.state.as_deref());
     let is_state = |text: &str| LeafState::NAMES.contains(&text);
@@ -116,34 +172,24 @@ pub(super) async fn list(
         Some(text) => Some(named::session(&app.inspector, text).await?),
         None => None,
     };
-    let _turn = app.walk().await;
+    let turn = app.walk().await;
     let vnis = match vni {
         Some(vni) => vec![vni],
         None => app.inspector.subscribed_vnis(peer.as_ref()).await?,
     };
-    let mut worst: HashMap<PeerId, LeafState> = HashMap::new();
-    let (mut rows, mut rows_left_out) = (Vec::new(), 0);
-    for vni in vnis {
-        for report in app.inspector.verify(vni, peer.as_ref().map(|peer| peer.id)).await? {
-            let state = worst.entry(report.peer).or_insert(report.state);
-            *state = report.state.max(*state);
-            if !wanted.is_empty() && !wanted.iter().any(|state| state == report.state.name()) {
-                continue;
-            }
-            match rows.len() < ROWS_MAX {
-                true => rows.push(LeafRow::from(report)),
-                false => rows_left_out += 1,
-            }
-        }
-    }
-    let mut leaves = Leaves::default();
-    for state in worst.into_values() {
-        *match state {
-            LeafState::Silent => &mut leaves.silent,
-            LeafState::Agrees => &mut leaves.agrees,
-            LeafState::Behind => &mut leaves.behind,
-            LeafState::Differs(_) => &mut leaves.differs,
-        } += 1;
-    }
-    Ok(Json(Verified { rows, next: None, rows_left_out, leaves }))
+    drop(turn);
+    let comparison = Comparison {
+        app,
+        vnis: vnis.into_iter(),
+        peer: peer.map(|peer| peer.id),
+        wanted,
+        worst: HashMap::new(),
+        rows: 0,
+        rows_left_out: 0,
+        is_over: false,
+    };
+    let pieces = stream::try_unfold(comparison, |mut comparison| async move {
+        Ok(comparison.next().await?.map(|piece| (piece, comparison)))
+    });
+    Ok(listing::respond::<LeafRow, End, InspectError>(pieces).await?)
 }
