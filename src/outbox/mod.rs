@@ -61,9 +61,11 @@ const CONTROL_MAX: usize = 1024;
 #[derive(Debug)]
 struct Item {
     vni: Vni,
-    /// For a sealed batch, the batch itself: it keeps the journal from forgetting the position at which a cursor
-    /// would have to begin.
+    /// For a sealed batch of which nothing has been taken, the batch itself: it keeps the journal from forgetting the
+    /// position at which a cursor would have to begin.
     sealed: Option<Arc<Batch>>,
+    /// The journal position at which a sealed batch begins; `None` for an answer to a cursor.
+    start: Option<u64>,
     /// The pieces that are left, the next one last.
     pieces: SmallVec<[Bytes; 1]>,
     /// Whether a part of it is on its way, so that the rest must follow.
@@ -107,7 +109,7 @@ pub(crate) struct Outbox {
     bytes: usize,
     /// Updates taken for writing since the last call of [`Outbox::take_taken`].
     taken: Taken,
-    /// Batches that end in the present write; see [`Outbox::finished`].
+    /// Batches that begin in the present write; see [`Outbox::finished`].
     finished: SmallVec<[Arc<Batch>; 2]>,
 }
 
@@ -331,8 +333,9 @@ impl Outbox {
         self.take_taken()
     }
 
-    /// Drops the batches whose last piece was taken. If this was the last reference to a
-    /// batch, calls `last` with its `received`: no other peer needs it.
+    /// Drops the batches of which the last writes have taken something, all or a part: the rest must follow, so no
+    /// cursor will begin at such a batch. If this was the last reference to a batch, calls `last` with its
+    /// `received`: no other peer needs it.
     pub(crate) fn finished(&mut self, mut last: impl FnMut(Moment)) {
         for batch in self.finished.drain(..) {
             if let Some(batch) = Arc::into_inner(batch) {
@@ -351,8 +354,8 @@ impl Outbox {
         for item in self.queue.iter().filter(|item| item.vni == vni) {
             unsent.batches += 1;
             unsent.bytes += item.pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
-            match &item.sealed {
-                Some(batch) => unsent.first = unsent.first.or(Some(batch.start)),
+            match item.start {
+                Some(start) => unsent.first = unsent.first.or(Some(start)),
                 None => {
                     let frames = item.pieces.iter().flat_map(|piece| whole_frames(piece));
                     let mut messages = frames.filter_map(|frame| Message::decode(&frame).ok());
@@ -393,7 +396,8 @@ impl Outbox {
             self.vnis = 0;
         }
         self.vnis |= bit(vni);
-        self.queue.push_back(Item { vni, sealed, pieces, started: false, tally });
+        let start = sealed.as_ref().map(|batch| batch.start);
+        self.queue.push_back(Item { vni, sealed, start, pieces, started: false, tally });
     }
 
     /// Whether `batch` changes a route again that an unsent batch of its VNI changes.
@@ -442,16 +446,16 @@ impl Outbox {
         let item = self.queue.front_mut()?;
         let piece = item.pieces.last_mut()?;
         if let Some(flight) = &mut self.flight {
-            flight.take_up(item.vni, || item.sealed.as_ref().map_or(0, |batch| batch.start));
+            flight.take_up(item.vni, || item.start.unwrap_or(0));
         }
         let taken = piece.split_to(limit.min(piece.remaining()));
         item.started = true;
+        self.finished.extend(item.sealed.take());
         if piece.is_empty() {
             item.pieces.pop();
             if item.pieces.is_empty() {
                 if let Some(item) = self.queue.pop_front() {
                     self.taken.add(item.tally);
-                    self.finished.extend(item.sealed);
                 }
                 if self.queue.is_empty() && self.queue.capacity() > 64 {
                     self.queue = VecDeque::new();

@@ -237,6 +237,26 @@ fn what_has_begun_is_forgotten_with_its_subscription() {
     assert!(outbox.is_empty() && outbox.bytes() == 0);
 }
 
+/// The rest follows without fail, so no cursor begins there: the journal may forget it, however long the peer takes.
+#[test]
+fn a_batch_of_which_a_part_is_written_pins_no_journal() {
+    let (mut source, mut outbox) = (Source::new(1), Outbox::default());
+    let batch = source.add(0..50);
+    let (start, pin) = (batch.start, Arc::downgrade(&batch));
+    assert!(outbox.offer(&BOUNDS, READER, &batch).is_ok());
+    drop(batch);
+    assert_eq!(pin.strong_count(), 1, "a cursor may begin at what waits");
+    assert!(outbox.next_record(Some(Cut::Most(400)), Gather::default).is_some());
+    assert_eq!(outbox.in_flight(Vni(1)), Some(start));
+    let mut dropped = 0;
+    outbox.finished(|_| dropped += 1);
+    assert_eq!((dropped, pin.strong_count()), (1, 0));
+    let waiting = outbox.waiting(Vni(1), |_| true);
+    assert_eq!((waiting.batches, waiting.first, waiting.is_in_answer), (1, Some(start), false));
+    let rest = written(&mut outbox).concat();
+    assert!((1..50).contains(&rest.len()), "{} messages follow", rest.len());
+}
+
 #[test]
 fn records_hold_whole_messages_and_at_least_one() {
     let (mut source, mut outbox) = (Source::new(1), Outbox::default());
