@@ -72,6 +72,23 @@ impl Journal {
         page.map_or(&[], |page| page.run(JournalPage::offset(position)))
     }
 
+    /// The first position from which on at most `most` entries are held. Cost: a look at each page behind it.
+    pub(crate) fn newest(&self, most: usize) -> u64 {
+        let mut left = most;
+        for (number, page) in self.pages.iter().enumerate().rev() {
+            let start = (self.first + number as u64) * JournalPage::POSITIONS;
+            let offsets = self.base.saturating_sub(start)..JournalPage::POSITIONS;
+            let held =
+                if offsets.start == 0 { page.held() } else { page.within(offsets.clone()).count() };
+            if held > left {
+                let last = page.within(offsets).nth(held - left - 1);
+                return last.map_or(start, |(offset, _)| start + offset + 1);
+            }
+            left -= held;
+        }
+        self.base
+    }
+
     /// The first position from `position` on that has an entry.
     pub(crate) fn next_held(&self, position: u64) -> Option<u64> {
         let from = position.max(self.base);
@@ -308,7 +325,7 @@ mod tests {
             (seed >> 33) % below
         };
         let mut journal = Journal::default();
-        let mut model = BTreeMap::new();
+        let mut model: BTreeMap<u64, u32> = BTreeMap::new();
         for step in 0..4000 {
             match random(if step % 500 < 400 { 8 } else { 12 }) {
                 0..=4 => {
@@ -336,6 +353,9 @@ mod tests {
                 }
             }
             assert_eq!(journal.len(), model.len());
+            let most = usize::try_from(random(20)).unwrap();
+            let newest = journal.newest(most);
+            assert_eq!(model.range(newest..).count(), most.min(model.len()));
             if step % 10 == 0 {
                 assert_eq!(lines(&journal), expected(&model));
             }

@@ -13,7 +13,7 @@
 //! route are merged, and within a destination withdrawals go before announcements.
 //!
 //! **Bounds**: the open batch is sealed at `seal_at` changes ([`TableBounds`]); the journal keeps what the slowest
-//! cursor needs up to a limit, past which the slowest member is given up (see `trim`).
+//! cursor needs up to a limit, past which the slowest members are given up (see `trim`).
 //!
 //! Imports: ids, policy, portable, wire.
 

@@ -31,6 +31,13 @@ impl JournalPage {
         Self::Dense { start: 0, held: 0, entries: Vec::with_capacity(capacity) }
     }
 
+    /// The number of entries held.
+    pub(super) fn held(&self) -> usize {
+        match self {
+            Self::Dense { held, .. } | Self::Sparse { held, .. } => usize::from(*held),
+        }
+    }
+
     /// The offset of a position in its page.
     #[inline]
     pub(super) fn offset(position: u64) -> u16 {

@@ -1,5 +1,5 @@
 //! Forgets journal entries that no cursor and no queued batch needs, tombstones, members that no longer take part, and,
-//! as a last resort, the slowest peer.
+//! as a last resort, the slowest peers.
 //!
 //! The decision what to forget is taken at once; the work is done in portions, because freeing a million routes would
 //! make a long turn.
@@ -14,9 +14,10 @@ impl Vnet {
     /// Finds the entries that no cursor and no queued batch needs, if there may be enough of them or if `all`, and
     /// forgets a portion; [`Vnet::tidy`] forgets the rest. Keeps the newest changes unless `all`: a
     /// withdrawn route may come back soon, and then its tombstone costs less than a new place.
-    /// Returns a peer whose cursor can no longer be served: the journal has grown past its bound
-    /// and this peer is the furthest behind.
-    pub(crate) fn trim(&mut self, all: bool) -> Option<(ShardId, PeerId)> {
+    /// Returns the peers whose cursors can no longer be served, slowest first: the journal has grown past its bound,
+    /// and without them it is within it. A single peer per call would not do: a thousand slow peers at about the same
+    /// position would keep a journal that grows faster than their sessions end.
+    pub(crate) fn trim(&mut self, all: bool) -> Vec<(ShardId, PeerId)> {
         self.members.retire_idle(self.journal.head());
         // At least as fast as the journal grows; see `tidy`.
         let news =
@@ -26,33 +27,44 @@ impl Vnet {
         self.begin_compaction();
         if self.journal.len() < self.retention.trim_at && !all {
             self.tidy(portion);
-            return None;
+            return Vec::new();
         }
         let pinned = self.pinned();
         let cached = self.cache.oldest().unwrap_or(u64::MAX);
-        let slowest = self
-            .members
-            .behind()
-            .iter()
-            .filter_map(|&m| match &self.members[m].subscription {
-                Subscription::Behind(cursor) => cursor.needs().map(|needs| (needs, m)),
-                _ => None,
-            })
-            .min();
-        let needed = slowest.map_or(u64::MAX, |(needs, _)| needs).min(pinned).min(cached);
+        let slowest = self.needs().map(|(needs, _)| needs).min().unwrap_or(u64::MAX);
+        let needed = slowest.min(pinned).min(cached);
         let head = self.journal.head();
         let newest = if all { 0 } else { self.bounds.trim_at as u64 / 2 };
         self.retention.needless = needed.min(head.saturating_sub(newest));
         self.tidy(portion);
         let kept = usize::try_from(head - needed.min(head)).unwrap_or(usize::MAX);
         let kept = kept.min(self.journal.len());
-        self.retention.trim_at = self.bounds.trim_at.max(kept * 2);
         let TableBounds { journal_min, journal_per_route, journal_span, .. } = self.bounds;
         let bound = journal_min + journal_per_route * self.routes.announced();
-        let is_too_long = |needs: u64| kept > bound || head.saturating_sub(needs) > journal_span;
-        let (_, member) = slowest.filter(|(needs, _)| is_too_long(*needs))?;
-        let Origin { shard, peer, .. } = self.members[member].origin;
-        Some((shard, peer))
+        let soon = (kept * 2).min(bound.max(kept + kept / 8));
+        self.retention.trim_at = self.bounds.trim_at.max(soon);
+        let mut first = head.saturating_sub(journal_span);
+        if kept > bound {
+            self.cache.forget_all();
+            first = first.max(self.journal.newest(bound));
+        }
+        if slowest >= first {
+            return Vec::new();
+        }
+        let mut late: Vec<_> = self.needs().filter(|(needs, _)| *needs < first).collect();
+        late.sort_unstable();
+        let origin = |(_, member): (u64, u32)| self.members[member].origin;
+        late.into_iter().map(origin).map(|Origin { shard, peer, .. }| (shard, peer)).collect()
+    }
+
+    /// The members that are behind and the journal positions that they need.
+    fn needs(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
+        self.members.behind().iter().filter_map(|&member| {
+            match &self.members[member].subscription {
+                Subscription::Behind(cursor) => cursor.needs().map(|needs| (needs, member)),
+                _ => None,
+            }
+        })
     }
 
     /// Whether [`Vnet::tidy`] has anything to do.

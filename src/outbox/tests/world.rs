@@ -230,7 +230,7 @@ impl World {
     }
 
     pub(super) fn trim(&mut self, vni: Vni) {
-        assert_eq!(self.vnet(vni).trim(false), None);
+        assert_eq!(self.vnet(vni).trim(false), []);
     }
 
     pub(super) fn wait(&mut self) {
@@ -273,7 +273,7 @@ impl World {
         }
         self.wait();
         for (vnet, _) in self.vnets.values_mut() {
-            assert_eq!(vnet.trim(true), None);
+            assert_eq!(vnet.trim(true), []);
             assert!(vnet.is_empty() && !vnet.lingers());
         }
     }

@@ -57,7 +57,7 @@ impl Tables {
             self.counting.recount(entry);
             let vni = entry.table.vni();
             self.send_sealed(id, mesh);
-            if let Some((shard, peer)) = given_up {
+            for (shard, peer) in given_up {
                 mesh.deliver(shard, Delivery::TooFarBehind { peer, vni });
             }
             self.mark_lingering(id);

@@ -47,8 +47,8 @@ impl Tables {
         let given_up = vnet.trim(true);
         let (lingers, is_empty) = (vnet.lingers(), vnet.is_empty());
         self.counting.recount(entry);
-        if let Some((shard, peer)) = given_up {
-            let vni = entry.table.vni();
+        let vni = entry.table.vni();
+        for (shard, peer) in given_up {
             mesh.deliver(shard, Delivery::TooFarBehind { peer, vni });
         }
         if lingers {

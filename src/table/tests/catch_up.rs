@@ -206,7 +206,7 @@ fn tombstones_are_trimmed() {
     assert!(!table.vnet.is_empty());
     table.now = Moment(10_000_000);
     table.vnet.expire(table.now);
-    assert_eq!(table.trim(), None);
+    assert_eq!(table.trim(), []);
     assert_eq!(table.vnet.held(), (0, 0));
     for peer in [A, B] {
         table.leave(peer);
@@ -223,7 +223,7 @@ fn what_came_and_went_within_a_batch_leaves_nothing() {
         table.withdraw(A, &prefix(1), 1);
         table.flush();
     }
-    assert_eq!(table.trim(), None);
+    assert_eq!(table.trim(), []);
     assert_eq!(table.vnet.held(), (0, 0));
 }
 
@@ -235,9 +235,9 @@ fn what_was_withdrawn_lately_keeps_its_place() {
         table.withdraw(A, &prefix(i), 1);
     }
     table.flush();
-    assert_eq!(table.vnet.trim(false), None);
+    assert_eq!(table.vnet.trim(false), []);
     assert_eq!(table.vnet.held(), (10, 10));
-    assert_eq!(table.vnet.trim(true), None);
+    assert_eq!(table.vnet.trim(true), []);
     assert_eq!(table.vnet.held(), (0, 0));
 }
 
@@ -273,18 +273,54 @@ fn the_slowest_is_given_up_when_the_journal_is_full() {
     table.slow_down(B);
     table.announce(A, NET, 1);
     table.flush();
+    flap(&mut table, 50);
     table.slow_down(C);
-    for _ in 0..100 {
+    flap(&mut table, 50);
+    table.now = Moment(10_000_000);
+    table.vnet.expire(table.now);
+    assert_eq!(table.trim(), [(ShardId(0), PeerId(B))]);
+    table.catch_up(C);
+    assert_eq!(table.reader(C).view.len(), 11);
+}
+
+/// A route goes and comes back so often, in a batch each.
+fn flap(table: &mut Table, times: usize) {
+    for _ in 0..times {
         table.withdraw(A, NET, 1);
         table.flush();
         table.announce(A, NET, 1);
         table.flush();
     }
+}
+
+#[test]
+fn all_are_given_up_at_once_without_whom_the_journal_is_not_full() {
+    let bounds = TableBounds { journal_min: 100, journal_per_route: 2, ..TableBounds::default() };
+    let mut table = Table::with(bounds);
+    fill(&mut table, A, 10);
+    table.announce(A, NET, 1);
+    let slow = 100..120;
+    for peer in slow.clone() {
+        table.subscribe(peer);
+    }
+    for peer in slow.clone() {
+        table.slow_down(peer);
+        flap(&mut table, 10);
+    }
     table.now = Moment(10_000_000);
     table.vnet.expire(table.now);
-    assert_eq!(table.trim(), Some((ShardId(0), PeerId(B))));
-    table.catch_up(C);
-    assert_eq!(table.reader(C).view.len(), 11);
+    let late: Vec<_> = table.trim().into_iter().map(|(_, peer)| peer.0).collect();
+    // Each knows 20 changes more than the one before, and 122 are allowed.
+    assert_eq!(late, (100..114).collect::<Vec<_>>());
+    for &peer in &late {
+        table.leave(peer);
+    }
+    assert_eq!(table.trim(), []);
+    assert_eq!(table.vnet.held().1, 120);
+    for peer in slow.skip(late.len()) {
+        table.catch_up(peer);
+        assert_eq!(table.reader(peer).view.len(), 11);
+    }
 }
 
 /// During churn, one peer takes nothing, and one takes a little now and then.
@@ -312,7 +348,7 @@ fn a_journal_is_coalesced_in_portions_while_it_grows() {
         table.flush();
         table.withdraw(A, &prefix(1000 + usize::from(round)), 1);
         table.flush();
-        assert_eq!(table.vnet.trim(false), None);
+        assert_eq!(table.vnet.trim(false), []);
         let (routes, journal) = table.vnet.held();
         longest = longest.max(journal);
         assert!(routes < 500 && journal < 600, "{routes} routes, {journal} entries");
@@ -343,7 +379,7 @@ fn a_cursor_that_stays_too_many_changes_behind_is_given_up() {
     table.subscribe(B);
     table.slow_down(B);
     let mut rounds = 0;
-    while table.trim().is_none() {
+    while table.trim().is_empty() {
         table.withdraw(A, &prefix(3), 1);
         table.flush();
         table.announce(A, &prefix(3), 1);

@@ -246,7 +246,7 @@ impl Table {
     }
 
     /// Forgets all that can be forgotten.
-    pub(super) fn trim(&mut self) -> Option<(ShardId, PeerId)> {
+    pub(super) fn trim(&mut self) -> Vec<(ShardId, PeerId)> {
         let given_up = self.vnet.trim(true);
         while self.vnet.is_untidy() {
             self.vnet.tidy(1);

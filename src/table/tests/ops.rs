@@ -155,7 +155,7 @@ fn step(table: &mut Table, model: &mut Model<String>, op: &Op) {
         Op::Work(budget) => {
             table.vnet.work(budget);
         }
-        Op::Trim => assert_eq!(table.vnet.trim(false), None),
+        Op::Trim => assert_eq!(table.vnet.trim(false), []),
         Op::Tidy(budget) => table.vnet.tidy(budget),
         Op::Repack => {
             let wait = |table: &mut Table| {
@@ -212,7 +212,7 @@ pub(crate) fn run(bounds: TableBounds, ops: impl IntoIterator<Item = Op>) {
     table.vnet.work(usize::MAX);
     table.flush();
     table.vnet.expire(Moment(table.now.0 + 10_000_000));
-    assert_eq!(table.trim(), None);
+    assert_eq!(table.trim(), []);
     assert_eq!(table.vnet.held(), (0, 0));
     assert!(table.vnet.is_empty() && !table.vnet.lingers());
 }

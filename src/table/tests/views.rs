@@ -348,7 +348,7 @@ fn withdrawn_routes_change_hands() {
     assert_eq!(table.reader(C).view, view.into_iter().collect());
     table.now = Moment(10_000_000);
     table.vnet.expire(table.now);
-    assert_eq!(table.trim(), None);
+    assert_eq!(table.trim(), []);
     assert_eq!(table.vnet.held().0, left.len(), "no tombstone is left");
     // B's list has the routes that it took over, and none that was freed.
     table.leave(B);
