@@ -5,18 +5,20 @@
 //! route: the newest, which gets the view before the oldest change. If the route is as it was before, it keeps none.
 //!
 //! A pass goes from the oldest entry to those to which batches in outboxes may refer, a portion at a time. It follows
-//! the links between changes of a destination, so it needs no memory of its own. Entries that are not needed are taken
-//! out where they are; positions do not change, so the journal is valid after each step. The next pass begins when the
-//! journal is twice as long as after the last one.
+//! the links between changes of a destination, so it needs no memory of its own but for destinations of which many
+//! routes change in turn: of their routes it notes the newest changes that it has met. Entries that are not needed are
+//! taken out where they are; positions do not change, so the journal is valid after each step. The next pass begins
+//! when the journal is twice as long as after the last one.
 
 use super::journal::Journal;
 use super::member::Subscription;
-use super::retention::Pass;
+use super::retention::{Notes, Pass};
+use super::view::View;
 use super::vnet::Vnet;
 
-/// The number of changes of other routes of a destination that are passed in search of a change of the same route. An
-/// earlier change that is not found stays.
-const LINKS_MAX: usize = 32;
+/// The number of changes of other routes of a destination that are passed in search of a change of the same route. If
+/// none is found, the pass notes the route's changes from then on; an earlier one stays.
+const LINKS_MAX: usize = if cfg!(any(test, fuzzing)) { 2 } else { 32 };
 
 /// The number of entries that a portion may look at for each of its own entries, on average.
 const LOOKS: usize = 4;
@@ -50,17 +52,16 @@ impl Vnet {
             && self.retention.pass.is_none()
             && !self.members.behind().is_empty()
         {
-            let end = self.pinned();
-            self.retention.pass = Some(Pass { at: self.journal.base(), end });
+            let (at, end) = (self.journal.base(), self.pinned());
+            self.retention.pass = Some(Pass { at, end, newest: Notes::beginning_at(at) });
         }
     }
 
     /// Goes on with a pass over `most` entries, or fewer if each costs many looks.
     pub(super) fn compact(&mut self, most: usize) {
-        let Some(Pass { at, end }) = self.retention.pass else { return };
+        let Some(Pass { at, end, mut newest }) = self.retention.pass.take() else { return };
         let first = self.journal.next_held(at).filter(|&first| first < end);
         let Some(first) = first.filter(|_| !self.members.behind().is_empty()) else {
-            self.retention.pass = None;
             // Entries that came during the pass do not count: they have not been coalesced.
             let news = usize::try_from(self.journal.head().saturating_sub(end)).unwrap_or(0);
             let kept = self.journal.len().saturating_sub(news);
@@ -76,34 +77,37 @@ impl Vnet {
             if budget == 0 {
                 break;
             }
-            let cost = self.compact_one(entry, &marks);
+            let cost = self.compact_one(entry, &marks, &mut newest);
             budget = budget.saturating_sub(cost);
             at = entry + 1;
         }
-        self.retention.pass = Some(Pass { at, end });
+        self.retention.pass = Some(Pass { at, end, newest });
     }
 
     /// Merges earlier changes of the same route into an entry. Returns 1, and 1 more for each entry passed in vain.
-    fn compact_one(&mut self, at: u64, marks: &Marks) -> usize {
+    fn compact_one(&mut self, at: u64, marks: &Marks, newest: &mut Notes) -> usize {
         let mut cost = 1;
         let entry = self.journal.at(at);
         let mut before = entry.before;
-        let mark = marks.before(at);
-        let mut previous = self.journal.prev(at);
-        for _ in 0..LINKS_MAX {
-            let Some(earlier) = previous else { break };
-            previous = self.journal.prev(earlier);
-            let found = self.journal.at(earlier);
-            if found.route != entry.route {
-                cost += 1;
-                continue;
+        if let Some(earlier) = newest.get(entry.route) {
+            // All before it have been merged into it, or are told apart from it.
+            self.merge(earlier, entry.route, &mut before, (at, marks));
+            newest.set(entry.route, at);
+        } else {
+            let mut previous = self.journal.prev(at);
+            while let Some(earlier) = previous
+                && cost <= LINKS_MAX
+            {
+                previous = self.journal.prev(earlier);
+                match self.merge(earlier, entry.route, &mut before, (at, marks)) {
+                    Some(true) => {}
+                    Some(false) => break,
+                    None => cost += 1,
+                }
             }
-            let is_told_apart = earlier < mark;
-            if is_told_apart && (found.before != before || marks.is_walked(earlier)) {
-                break;
+            if cost > LINKS_MAX {
+                newest.set(entry.route, at);
             }
-            before = found.before;
-            self.journal.remove(earlier);
         }
         if before != entry.before {
             self.journal.set_before(at, before);
@@ -126,6 +130,25 @@ impl Vnet {
             }
         }
         cost
+    }
+
+    /// Merges the change at `earlier` into a later one of the same route at `at`, whose earlier view is `before`:
+    /// `Some(true)` if that is possible, `None` if it is a change of another route.
+    fn merge(
+        &mut self,
+        earlier: u64,
+        route: u32,
+        before: &mut View,
+        (at, marks): (u64, &Marks),
+    ) -> Option<bool> {
+        let found = self.journal.get(earlier).filter(|found| found.route == route)?;
+        let is_told_apart = earlier < marks.before(at);
+        if is_told_apart && (found.before != *before || marks.is_walked(earlier)) {
+            return Some(false);
+        }
+        *before = found.before;
+        self.journal.remove(earlier);
+        Some(true)
     }
 
     /// The positions from `first` to `last` that cursors hold, and the last one before `first`.

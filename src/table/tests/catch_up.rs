@@ -370,6 +370,43 @@ fn a_journal_is_coalesced_in_portions_while_it_grows() {
     assert_eq!(table.vnet.held(), (20, 0));
 }
 
+/// Between two changes of a route come those of all others of its destination.
+#[test]
+fn a_journal_is_coalesced_whatever_number_of_next_hops_changes_in_turn() {
+    let bounds =
+        TableBounds { compact_at: 200, trim_at: 50, portion: 40, ..TableBounds::default() };
+    let mut table = Table::with(bounds);
+    for hop in 0..40 {
+        table.announce(A, NET, hop);
+    }
+    table.flush();
+    for peer in [B, C] {
+        table.subscribe(peer);
+        table.got(peer);
+        table.slow_down(peer);
+    }
+    for round in 0..3000 {
+        let hop = round % 40;
+        table.withdraw(A, NET, hop);
+        table.flush();
+        table.announce(A, NET, hop);
+        table.flush();
+        assert_eq!(table.vnet.trim(false), []);
+        let (routes, journal) = table.vnet.held();
+        assert!(routes == 40 && journal < 600, "{routes} routes, {journal} entries");
+        if round % 500 == 0 {
+            table.pull(C, 500);
+        }
+    }
+    table.now = Moment(5_000_000);
+    for peer in [B, C] {
+        table.catch_up(peer);
+        assert_eq!(table.reader(peer).view.len(), 40);
+    }
+    let got = table.got(B);
+    assert!(got.is_empty(), "what came back is no news: {got:?}");
+}
+
 #[test]
 fn a_cursor_that_stays_too_many_changes_behind_is_given_up() {
     let bounds =
