@@ -89,10 +89,15 @@ impl Request {
         }
     }
 
-    /// Whether it is useless once its peer's session has ended: the end withdraws the routes that it
-    /// would announce.
-    pub(crate) fn is_moot(&self) -> bool {
-        !matches!(self, Self::Leave { .. } | Self::Hold { .. })
+    /// Whether it is useless once its peer's session has ended. As a rule the end withdraws the routes that it would
+    /// announce. If the peer's routes stay for a time (`is_held`), they are those that the peer has announced and not
+    /// withdrawn.
+    pub(crate) fn is_moot(&self, is_held: bool) -> bool {
+        match self {
+            Self::Leave { .. } | Self::Hold { .. } => false,
+            Self::Updates { .. } | Self::Classify { .. } | Self::Adopt { .. } => !is_held,
+            _ => true,
+        }
     }
 
     /// Whether it puts its peer among the first.

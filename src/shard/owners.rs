@@ -142,10 +142,10 @@ impl Owners<'_> {
         }
     }
 
-    /// Drops the requests that are useless once a peer's session has ended.
-    pub(super) fn forget(&mut self, peer: PeerId) {
-        self.mesh.queues().for_each(|queue| queue.forget(peer));
-        self.tables.queue().forget(peer);
+    /// Drops the requests that are useless once a peer's session has ended; see [`Request::is_moot`].
+    pub(super) fn forget(&mut self, peer: PeerId, is_held: bool) {
+        self.mesh.queues().for_each(|queue| queue.forget(peer, is_held));
+        self.tables.queue().forget(peer, is_held);
     }
 
     /// Whether no peer at all should be read.

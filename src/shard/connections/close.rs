@@ -45,7 +45,7 @@ impl Connections {
             counts,
         };
         self.by_id.remove(&id);
-        owners.forget(id);
+        owners.forget(id, hold.is_some());
         for (vni, place) in vnis {
             if let Some(place) = place {
                 self.remove_subscriber(vni, place);

@@ -236,13 +236,13 @@ impl FairQueue {
         self.audit.put_back(peer, cost);
     }
 
-    /// Drops the requests that are useless once a peer's session has ended.
-    pub(crate) fn forget(&mut self, peer: PeerId) {
+    /// Drops the requests that are useless once a peer's session has ended; see [`Request::is_moot`].
+    pub(crate) fn forget(&mut self, peer: PeerId, is_held: bool) {
         let Some(source) = self.sources.get_mut(&peer) else { return };
         self.cost -= source.cost;
         let generations = &mut self.generations;
         source.requests.retain(|(generation, request)| {
-            let keep = !request.is_moot();
+            let keep = !request.is_moot(is_held);
             if !keep {
                 generations.remove(*generation);
             }

@@ -111,7 +111,7 @@ fn an_ended_session_leaves_no_cost_and_no_barrier_waiting() {
     }
     queue.push(fence());
     queue.await_drained(PeerId(1));
-    queue.forget(PeerId(1));
+    queue.forget(PeerId(1), false);
     assert_eq!((queue.cost(), queue.has(PeerId(1))), (0, false));
     assert_eq!(serve(&mut queue, 1), Some(0));
     assert!(queue.is_empty());

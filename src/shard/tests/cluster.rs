@@ -1,6 +1,7 @@
 //! A few shards whose peers say what a script has them say. Nothing goes from shard to shard, and nobody reads,
 //! unless the script says so.
 
+use std::net::Ipv6Addr;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -42,7 +43,8 @@ impl Cluster {
 
     /// Connects a client and establishes its session.
     pub(super) fn establish(&mut self, shard: usize, id: u64) -> Slot {
-        let slot = self.shards[shard].connect(self.now, PeerId(id), None);
+        let slot =
+            self.shards[shard].connect(self.now, PeerId(id), Some(Ipv6Addr::LOCALHOST.into()));
         let extensions = Some(Extensions::new(Capabilities::OURS, "test", "node"));
         let hello = Hello { keepalive_interval: 60, is_server: false, extensions };
         self.say(shard, slot, &encode(&[Message::Hello(hello), Message::Keepalive]));

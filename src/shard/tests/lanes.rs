@@ -1,9 +1,11 @@
 //! What waits between shards.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::cluster::{Cluster, full_read, request, updates};
 use crate::ids::ShardId;
+use crate::session::CloseReason;
 use crate::shard::config::{LimitAction, Limits};
 use crate::shard::fair::QUANTUM;
 use crate::shard::{Flow, READ_MIN, Request, ShardConfig};
@@ -117,4 +119,24 @@ fn a_peer_at_its_limit_replaces_a_route_in_a_vni_of_another_shard() {
     cluster.say(0, slot, &updates(Action::Add, far, 20..21));
     cluster.exchange();
     assert_eq!(announced(&cluster), 10, "that is one too many");
+}
+
+/// The owner is on another shard, and the last updates have not been sent to it when the session ends.
+#[test]
+fn routes_that_are_kept_are_those_that_the_peer_had_not_withdrawn() {
+    let mut cluster = Cluster::new(2);
+    for shard in &mut cluster.shards {
+        let stale_hold = Duration::from_secs(60);
+        shard.set_settings(ShardConfig { stale_hold, ..ShardConfig::default() });
+    }
+    let far = cluster.vnis(1).next().unwrap();
+    let slot = cluster.establish(0, 1);
+    cluster.say(0, slot, &updates(Action::Add, far, 0..10));
+    cluster.exchange();
+    cluster.say(0, slot, &updates(Action::Remove, far, 0..6));
+    cluster.say(0, slot, &updates(Action::Add, far, 10..13));
+    cluster.shards[0].close(slot, CloseReason::PeerClosed);
+    cluster.exchange();
+    let now = cluster.shards[1].metrics().now;
+    assert_eq!((now.routes, now.stale), (7, 7));
 }
