@@ -68,6 +68,9 @@ pub(super) struct Core {
     connections: RefCell<Vec<Option<Rc<Connection>>>>,
     /// The sources that may connect, by the latest settings.
     list: RefCell<Arc<AccessList>>,
+    /// Connections that came from another shard and whose sockets can't be served: the shard has closed them, and the
+    /// driver has not yet handled their ends.
+    pub(super) unserved: RefCell<Vec<(Slot, SocketAddr)>>,
     /// Wakes the loop.
     pub(super) wake: WakeFlag,
     /// The buffer into which connections read.
@@ -97,7 +100,10 @@ impl Core {
     }
 
     pub(super) fn remote(&self, slot: Slot) -> Option<SocketAddr> {
-        Some(self.connections.borrow().get(slot.index())?.as_ref()?.remote)
+        if let Some(connection) = self.connection(slot) {
+            return Some(connection.remote);
+        }
+        self.unserved.borrow().iter().find(|(unserved, _)| *unserved == slot).map(|it| it.1)
     }
 
     pub(super) fn connection(&self, slot: Slot) -> Option<Rc<Connection>> {
@@ -135,6 +141,13 @@ impl Core {
     /// A connection's tasks have ended.
     pub(super) fn released(&self, slot: Slot) {
         self.left(slot);
+        self.shard.borrow_mut().release(slot);
+    }
+
+    /// The end of an unserved connection has been handled: nothing names its slot any more.
+    fn released_unserved(&self, slot: Slot) {
+        self.unserved.borrow_mut().retain(|(unserved, _)| *unserved != slot);
+        self.gauge.connections.subtract(1);
         self.shard.borrow_mut().release(slot);
     }
 }
@@ -179,6 +192,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
         shard: RefCell::new(Shard::new(id, layout, settings, hash_seeds, now)),
         connections: RefCell::default(),
         list: RefCell::new(list),
+        unserved: RefCell::default(),
         wake: WakeFlag::default(),
         buffer: RefCell::new(vec![0; READ_MAX]),
         is_draining: Cell::new(false),
@@ -367,12 +381,15 @@ fn closed_now(core: &Core, now: Moment, closed: &Closed) {
         core.service.ended();
     }
     let diary = &core.reporter.diary;
-    let Some(connection) = core.connection(closed.slot) else { return diary.forget(closed.peer) };
+    let Some(remote) = core.remote(closed.slot) else { return diary.forget(closed.peer) };
     if closed.had_begun {
-        core.monitors.borrow_mut().closed(closed, connection.remote);
-        diary.closed(ClosedSession::of(closed, connection.remote, now));
+        core.monitors.borrow_mut().closed(closed, remote);
+        diary.closed(ClosedSession::of(closed, remote, now));
     }
-    core.reporter.closed(closed, connection.remote);
+    core.reporter.closed(closed, remote);
+    let Some(connection) = core.connection(closed.slot) else {
+        return core.released_unserved(closed.slot);
+    };
     core.follows_no_more(&connection, &closed.reason);
     connection.shut_down();
 }

@@ -49,6 +49,9 @@ impl Shortage {
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 /// Carries a command out.
 pub(super) fn obey(core: &Rc<Core>, backend: Backend, command: MoveCommand<Mover>) {
     match command {
@@ -191,10 +194,14 @@ fn adopt(core: &Rc<Core>, backend: Backend, mover: Mover) {
         }
         Err(error) => {
             core.reporter.lost(peer, remote, &error);
-            let mut shard = core.shard.borrow_mut();
-            shard.close(slot, CloseReason::Connection(error.kind()));
-            shard.release(slot);
-            core.gauge.connections.subtract(1);
+            let reason = CloseReason::Connection(error.kind());
+            if let Some(follower) = follower {
+                follower.ended(&reason);
+            }
+            // The slot stays taken until the driver has handled the end of the session: the next connection must not
+            // get it, because the driver would take the end for that connection's.
+            core.unserved.borrow_mut().push((slot, remote));
+            core.shard.borrow_mut().close(slot, reason);
         }
     }
     core.wake.set();
