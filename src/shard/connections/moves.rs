@@ -211,7 +211,6 @@ impl Connections {
         if !peer.outbox.is_empty() {
             Self::mark_ready(&mut self.outputs, slot, peer);
         }
-        self.reclassify(slot, owners);
         self.go_on(now, slot, refused, &unread, owners);
         slot
     }
@@ -230,6 +229,9 @@ impl Connections {
             owners.request(Request::FellBehind { peer, vni, from });
         }
         self.peers[slot].is_paused = false;
+        // The policy may have changed meanwhile, or is another here. Owners must know of the refused batches first:
+        // subscriptions that are allowed now ask for chunks.
+        self.reclassify(slot, owners);
         if !unread.is_empty() {
             self.received(now, slot, unread, owners);
         }

@@ -132,13 +132,15 @@ impl Connections {
         self.review.is_some()
     }
 
-    /// Finds the classes of some peers again, after the policy has changed.
+    /// Finds the classes of some peers again, after the policy has changed. Not of a peer that leaves: its owners know
+    /// already where it goes, and answers to further requests from here would be lost. [`Connections::go_on`] finds its
+    /// class, wherever that is.
     pub(in crate::shard) fn review(&mut self, owners: &mut Owners<'_>) {
         let Some(from) = self.review else { return };
         let until = (from + PEERS).min(self.peers.end());
         for slot in (from..until).map(Slot::at) {
-            let peer = self.peers.get(slot);
-            if peer.is_some_and(|peer| !peer.is_closed && peer.session.has_begun()) {
+            let peer = self.peers.get(slot).filter(|it| !it.is_closed && it.departure.is_none());
+            if peer.is_some_and(|peer| peer.session.has_begun()) {
                 self.reclassify(slot, owners);
             }
         }

@@ -1,19 +1,23 @@
 //! A few shards whose peers say what a script has them say. Nothing goes from shard to shard, and nobody reads,
 //! unless the script says so.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
 use std::time::Duration;
 
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::OutBuf;
 use crate::policy::{Rights, Selection};
+use crate::shard::connections::Peer;
 use crate::shard::placement::Placement;
 use crate::shard::{Flow, Output, Request, Shard, ShardConfig, Slot, Write};
 use crate::table::{Announcement, Origin};
 use crate::wire::{
     Action, Capabilities, Destination, Extensions, Hello, Message, NextHop, Update, Vni,
 };
+
+/// The address from which all clients connect.
+const HOME: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -43,8 +47,7 @@ impl Cluster {
 
     /// Connects a client and establishes its session.
     pub(super) fn establish(&mut self, shard: usize, id: u64) -> Slot {
-        let slot =
-            self.shards[shard].connect(self.now, PeerId(id), Some(Ipv6Addr::LOCALHOST.into()));
+        let slot = self.shards[shard].connect(self.now, PeerId(id), Some(HOME));
         let extensions = Some(Extensions::new(Capabilities::OURS, "test", "node"));
         let hello = Hello { keepalive_interval: 60, is_server: false, extensions };
         self.say(shard, slot, &encode(&[Message::Hello(hello), Message::Keepalive]));
@@ -90,21 +93,38 @@ impl Cluster {
         }
     }
 
-    /// Runs turns of two shards, which exchange all their messages.
+    /// Runs a turn of each of two shards, which exchange all their messages. Nobody reads.
+    pub(super) fn pass(&mut self) {
+        for (from, to) in [(0, 1), (1, 0)] {
+            self.turn(from);
+            let at = ShardId::at(to);
+            if let Some(requests) = self.shards[from].take_requests(at) {
+                self.shards[to].requests(requests);
+            }
+            if let Some(deliveries) = self.shards[from].take_deliveries(at) {
+                self.shards[to].deliveries(self.now, deliveries);
+            }
+        }
+    }
+
+    /// Runs turns of two shards, which exchange all their messages, while all peers read.
     pub(super) fn exchange(&mut self) {
         for _ in 0..4 {
-            for (from, to) in [(0, 1), (1, 0)] {
-                self.turn(from);
-                let at = ShardId::at(to);
-                if let Some(requests) = self.shards[from].take_requests(at) {
-                    self.shards[to].requests(requests);
-                }
-                if let Some(deliveries) = self.shards[from].take_deliveries(at) {
-                    self.shards[to].deliveries(self.now, deliveries);
-                }
-            }
+            self.pass();
             self.read_all();
         }
+    }
+
+    /// Uses these settings on all shards.
+    pub(super) fn set_settings(&mut self, settings: &ShardConfig) {
+        for shard in &mut self.shards {
+            shard.set_settings(settings.clone());
+        }
+    }
+
+    /// The peer of this name; `None` when its session has ended.
+    pub(super) fn peer(&self, shard: usize, id: u64) -> Option<&Peer> {
+        Some(self.shards[shard].connections.peer(PeerId(id))?.1)
     }
 
     /// Runs turns of one shard until there is nothing to do, while all peers read.

@@ -6,5 +6,6 @@ mod departed;
 mod golden;
 mod lanes;
 mod looks;
+mod moves;
 mod reads;
 mod turns;

@@ -1,0 +1,117 @@
+//! A connection moves to another shard, and something else happens meanwhile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::cluster::{Cluster, encode, updates};
+use crate::ids::{PeerId, ShardId};
+use crate::policy::Policy;
+use crate::shard::moves::MoveOrder;
+use crate::shard::{ShardConfig, Slot, Traveller};
+use crate::wire::{Action, Message, Vni};
+
+/// Begins a move.
+fn relocate(cluster: &mut Cluster, from: usize, id: u64) {
+    let to = ShardId::at(cluster.shards.len() - 1 - from);
+    let order = MoveOrder::Relocate { peer: PeerId(id), to, number: 1 };
+    cluster.shards[from].order(cluster.now, order);
+}
+
+/// The connection, once all owners have answered. Nobody reads meanwhile.
+fn leave(cluster: &mut Cluster, from: usize, slot: Slot) -> Traveller {
+    for _ in 0..3 {
+        match cluster.shards.len() {
+            1 => drop(cluster.turn(0)),
+            _ => cluster.pass(),
+        }
+    }
+    cluster.shards[from].leave(cluster.now, slot, Bytes::new()).expect("it leaves")
+}
+
+/// Takes a connection out to move it.
+pub(super) fn take_out(cluster: &mut Cluster, from: usize, slot: Slot, id: u64) -> Traveller {
+    relocate(cluster, from, id);
+    leave(cluster, from, slot)
+}
+
+/// Turns of both shards for some milliseconds, while all peers read.
+fn go_on(cluster: &mut Cluster) {
+    for _ in 0..20 {
+        cluster.now = cluster.now + Duration::from_millis(1);
+        cluster.exchange();
+    }
+}
+
+/// Settings by which clients may subscribe to these VNIs.
+fn may_subscribe(vnis: &[Vni]) -> ShardConfig {
+    let vnis: Vec<u32> = vnis.iter().map(|vni| vni.0).collect();
+    let text = format!("[policy]\n[[policy.class]]\nname = \"default\"\nsubscribe = {vnis:?}");
+    ShardConfig { policy: Arc::new(Policy::read(&text).unwrap()), ..ShardConfig::default() }
+}
+
+/// Two shards, a VNI that clients may see, and one of this owner that they may not. In each a route is announced. A
+/// client has subscribed to both.
+fn reader(owner: u16) -> (Cluster, Slot, [Vni; 2]) {
+    let mut cluster = Cluster::new(2);
+    let vnis = [cluster.vnis(1).next().unwrap(), cluster.vnis(owner).nth(1).unwrap()];
+    cluster.set_settings(&may_subscribe(&vnis[..1]));
+    let announcer = cluster.establish(1, 9);
+    for vni in vnis {
+        cluster.say(1, announcer, &updates(Action::Add, vni, 0..1));
+    }
+    let slot = cluster.establish(0, 1);
+    cluster.say(0, slot, &encode(&vnis.map(Message::Subscribe)));
+    go_on(&mut cluster);
+    assert_eq!(received(&cluster, 0), (1, 0));
+    (cluster, slot, vnis)
+}
+
+/// How many ADDs the client has received, and how many subscriptions still wait for chunks.
+fn received(cluster: &Cluster, shard: usize) -> (u64, u64) {
+    let peer = cluster.peer(shard, 1).unwrap();
+    (peer.counts.updates_sent.adds, peer.behind_count())
+}
+
+#[test]
+fn a_subscription_that_is_allowed_during_a_move_is_served_on_the_new_shard() {
+    for owner in [0, 1] {
+        let (mut cluster, slot, vnis) = reader(owner);
+        relocate(&mut cluster, 0, 1);
+        cluster.set_settings(&may_subscribe(&vnis));
+        let traveller = leave(&mut cluster, 0, slot);
+        cluster.shards[1].arrive(cluster.now, traveller);
+        go_on(&mut cluster);
+        assert_eq!(received(&cluster, 1), (2, 0), "owner {owner}");
+    }
+}
+
+#[test]
+fn a_subscription_that_is_allowed_during_a_move_is_served_when_the_connection_stays() {
+    let (mut cluster, _, vnis) = reader(0);
+    relocate(&mut cluster, 0, 1);
+    cluster.set_settings(&may_subscribe(&vnis));
+    cluster.turn(0);
+    cluster.shards[0].order(cluster.now, MoveOrder::Stay { peer: PeerId(1), number: 1 });
+    go_on(&mut cluster);
+    assert_eq!(received(&cluster, 0), (2, 0));
+}
+
+#[test]
+fn a_subscription_that_is_allowed_on_arrival_takes_no_changes_from_the_others() {
+    let (mut cluster, slot, vnis) = reader(1);
+    let announcer = cluster.shards[1].inspect().slot_of(PeerId(9)).unwrap();
+    cluster.say(1, announcer, &updates(Action::Add, vnis[0], 1..4));
+    // The change is sealed and waits to be sent to the client.
+    for _ in 0..3 {
+        cluster.now = cluster.now + Duration::from_millis(5);
+        cluster.pass();
+    }
+    assert!(!cluster.peer(0, 1).unwrap().outbox.is_empty());
+    let traveller = take_out(&mut cluster, 0, slot, 1);
+    cluster.shards[1].set_settings(may_subscribe(&vnis));
+    cluster.shards[1].arrive(cluster.now, traveller);
+    go_on(&mut cluster);
+    assert_eq!(received(&cluster, 1), (5, 0));
+}
