@@ -200,10 +200,11 @@ impl Connections {
         let id = peer.id;
         let slot = self.peers.insert(peer);
         self.go_on_reading(slot);
-        // It was not read during the move, so its silence means nothing.
-        self.peers[slot].session.excuse(now);
         self.by_id.insert(id, slot);
         let peer = &mut self.peers[slot];
+        // During the move it was neither read nor sent anything: its silence means nothing, nor that it took nothing.
+        peer.session.excuse(now);
+        (peer.sending.progress, peer.sending.idle) = (now, now);
         for (vni, subscription) in peer.memberships.subscriptions_mut() {
             subscription.0 = self.subscribers.next_place(vni);
             self.subscribers.add(vni, slot, subscription.1);

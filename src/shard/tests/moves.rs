@@ -115,3 +115,21 @@ fn a_subscription_that_is_allowed_on_arrival_takes_no_changes_from_the_others() 
     go_on(&mut cluster);
     assert_eq!(received(&cluster, 1), (5, 0));
 }
+
+#[test]
+fn the_time_of_a_move_does_not_count_against_a_slow_peer() {
+    let mut cluster = Cluster::new(2);
+    let send_hold = Duration::from_secs(2);
+    cluster.set_settings(&ShardConfig { send_hold, ..ShardConfig::default() });
+    let slot = cluster.establish(0, 1); // it does not read the HELLO
+    cluster.now = cluster.now + Duration::from_secs(1);
+    cluster.turn(0);
+    let traveller = take_out(&mut cluster, 0, slot, 1);
+    cluster.now = cluster.now + Duration::from_secs(5);
+    cluster.shards[1].arrive(cluster.now, traveller);
+    cluster.turn(1);
+    assert!(cluster.peer(1, 1).is_some());
+    cluster.now = cluster.now + Duration::from_secs(3);
+    cluster.turn(1);
+    assert!(cluster.peer(1, 1).is_none(), "it takes nothing here");
+}
