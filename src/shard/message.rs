@@ -1,10 +1,11 @@
 //! The two kinds of message between connections and tables, whether they are on one shard or on two.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::ids::{Kin, Moment, PeerId, ShardId};
 use crate::policy::{Example, Refusal};
-use crate::table::{Announcement, Audience, Batch, Chunk, Hold, LimitHits, Origin};
+use crate::table::{Announcement, Audience, Batch, Chunk, LimitHits, Origin};
 use crate::wire::Vni;
 
 /// From the shard where a peer's connection lives to the owner of a VNI.
@@ -24,8 +25,8 @@ pub(crate) enum Request {
     /// A peer takes part in a VNI for the first time: if its kin is gone and the kin's routes are kept, they belong to
     /// the peer from now on. Goes before all its other requests for the VNI.
     Adopt { origin: Origin, vni: Vni, kin: Kin },
-    /// A peer's session ended without notice: its subscription ends, and its routes stay for a time.
-    Hold { peer: PeerId, vni: Vni, hold: Hold },
+    /// A peer's session ended without notice: its subscription ends, and its routes stay for this time from now on.
+    Hold { peer: PeerId, vni: Vni, kin: Kin, time: Duration },
     /// A peer unsubscribed or is gone: its subscription and its routes in that VNI end.
     Leave { peer: PeerId, vni: Vni },
     /// A peer may take part in a VNI no more: answered by [`Delivery::Forgotten`] if so.

@@ -27,7 +27,7 @@ impl Connections {
         let given_up = peer.outbox.give_up();
         self.counting.sent(peer, given_up);
         self.counting.closed(peer, &reason);
-        let hold = Self::hold_of(&self.settings, peer, &reason, self.reading.at);
+        let hold = Self::hold_of(&self.settings, peer, &reason);
         let id = peer.id;
         let counts = Box::new(peer.last_counts());
         let vnis = peer.memberships.take();
@@ -51,7 +51,7 @@ impl Connections {
                 self.remove_subscriber(vni, place);
             }
             owners.request(match hold {
-                Some(hold) => Request::Hold { peer: id, vni, hold },
+                Some((kin, time)) => Request::Hold { peer: id, vni, kin, time },
                 None => Request::Leave { peer: id, vni },
             });
         }

@@ -1,13 +1,14 @@
 //! Peers that are gone without a word, and come back.
 
+use std::time::Duration;
+
 use super::peer::Peer;
 use super::{Connections, Slot};
-use crate::ids::{Kin, Moment};
+use crate::ids::Kin;
 use crate::session::{CloseReason, Identity};
 use crate::shard::ShardConfig;
 use crate::shard::message::Request;
 use crate::shard::owners::Owners;
-use crate::table::Hold;
 use crate::wire::Vni;
 
 impl Peer {
@@ -19,18 +20,18 @@ impl Peer {
 }
 
 impl Connections {
-    /// For how long to keep the routes of a peer whose session ends for this reason; `None` to withdraw them at once.
+    /// For how long to keep the routes of a peer whose session ends for this reason, and the kin that may take them over;
+    /// `None` to withdraw them at once.
     pub(super) fn hold_of(
         settings: &ShardConfig,
         peer: &Peer,
         reason: &CloseReason,
-        now: Moment,
-    ) -> Option<Hold> {
+    ) -> Option<(Kin, Duration)> {
         let time = settings.stale_hold_of(peer.standing.rights.class);
         if time.is_zero() || !reason.is_silent() || peer.session.has_said_goodbye() {
             return None;
         }
-        Some(Hold { kin: peer.kin()?, until: now + time })
+        Some((peer.kin()?, time))
     }
 
     /// Call this before a peer takes part in a VNI for the first time: it gives the peer the routes that its kin left

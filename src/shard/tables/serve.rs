@@ -6,7 +6,7 @@ use crate::shard::layout::GuestKind;
 use crate::shard::mesh::Mesh;
 use crate::shard::message::Counted;
 use crate::shard::message::{Delivery, Request};
-use crate::table::{Announcement, Origin};
+use crate::table::{Announcement, Hold, Origin};
 use crate::wire::Vni;
 
 impl Tables {
@@ -75,7 +75,9 @@ impl Tables {
             }
             Request::Classify { origin, vni } => self.classify(origin, vni),
             Request::Adopt { origin, vni, kin } => self.adopt(origin, vni, kin, mesh),
-            Request::Hold { peer, vni, hold } => self.hold(vni, peer, hold, mesh),
+            Request::Hold { peer, vni, kin, time } => {
+                self.hold(vni, peer, Hold { kin, until: now + time }, mesh);
+            }
             Request::Forget { origin, vni, version } => {
                 if let Some(&id) = self.index.get(&vni) {
                     let vnet = self.opened(id);

@@ -4,6 +4,7 @@
 mod cluster;
 mod departed;
 mod golden;
+mod holds;
 mod lanes;
 mod looks;
 mod moves;
