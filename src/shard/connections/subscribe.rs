@@ -38,10 +38,16 @@ impl Connections {
         let Some(place) = peer.memberships.unsubscribe(vni) else { return };
         peer.forget_report(vni);
         self.counting.now.subscriptions -= 1;
-        // An ended subscription in `behind` is skipped at its turn; the list is cleaned if it gets too long.
-        if peer.behind.len() as u64 > 2 * peer.memberships.subscriptions() + 64 {
-            let memberships = &peer.memberships;
+        // An ended subscription in `behind` or `unserved` is skipped at its turn; a list that gets too long is cleaned.
+        let memberships = &peer.memberships;
+        let is_too_long = |len: usize| len as u64 > 2 * memberships.subscriptions() + 64;
+        if is_too_long(peer.behind.len()) {
             peer.behind.retain(|(vni, id)| memberships.is_current(*vni, *id));
+        }
+        if let Some(rare) = &mut peer.counts.rare
+            && is_too_long(rare.unserved.len())
+        {
+            rare.unserved.retain(|(vni, id)| memberships.is_current(*vni, *id));
         }
         peer.outbox.forget(vni);
         let given_up = peer.outbox.take_taken();

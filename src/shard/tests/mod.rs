@@ -10,3 +10,4 @@ mod looks;
 mod moves;
 mod reads;
 mod turns;
+mod unserved;
