@@ -162,7 +162,12 @@ impl Bridge {
         self.subscriptions = self.subscriptions.wrapping_add(1);
         entry.subscription = self.subscriptions;
         entry.state = State::Behind;
-        self.requests.push_back(Request::Subscribe { origin, vni, received: self.now });
+        self.requests.push_back(Request::Subscribe {
+            origin,
+            vni,
+            received: self.now,
+            is_retry: false,
+        });
         self.behind.push_back(vni);
     }
 

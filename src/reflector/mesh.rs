@@ -182,7 +182,7 @@ mod tests {
             selection: Selection::default(),
         };
         let vni = Vni(1);
-        let subscribe = || Request::Subscribe { origin, vni, received: Moment(0) };
+        let subscribe = || Request::Subscribe { origin, vni, received: Moment(0), is_retry: false };
         (0..cost).map(|_| subscribe()).collect()
     }
 

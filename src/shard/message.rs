@@ -18,8 +18,9 @@ pub(crate) enum Request {
     /// message. `received` is the time of the first of them.
     /// `room` is how many routes the peer may announce in the VNI.
     Updates { origin: Origin, vni: Vni, updates: Vec<Announcement>, room: i64, received: Moment },
-    /// A peer subscribes. It gets nothing before its first [`Request::Pull`].
-    Subscribe { origin: Origin, vni: Vni, received: Moment },
+    /// A peer subscribes. It gets nothing before its first [`Request::Pull`]. `is_retry`: its VNI had no room before,
+    /// and that refusal has been counted.
+    Subscribe { origin: Origin, vni: Vni, received: Moment, is_retry: bool },
     /// Policies judge a peer by other rights from now on.
     Classify { origin: Origin, vni: Vni },
     /// A peer takes part in a VNI for the first time: if its kin is gone and the kin's routes are kept, they belong to

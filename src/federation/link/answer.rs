@@ -248,7 +248,7 @@ impl Link {
         let job = &mut self.answers.list[at].jobs[place];
         job.peer = Some(peer);
         let (vni, origin, received) = (job.vni, self.origin(peer), self.now);
-        self.request(Request::Subscribe { origin, vni, received });
+        self.request(Request::Subscribe { origin, vni, received, is_retry: false });
         self.pull_job(at, place);
     }
 

@@ -171,7 +171,7 @@ impl Link {
         export.known = Digest::default();
         export.is_pulling = false;
         let origin = self.origin(EXPORTER);
-        self.request(Request::Subscribe { origin, vni, received: self.now });
+        self.request(Request::Subscribe { origin, vni, received: self.now, is_retry: false });
         self.exports.behind.push_back(vni);
     }
 

@@ -126,11 +126,9 @@ impl Connections {
         self.pull(slot, owners);
     }
 
-    /// Tries some of the unserved subscriptions again, if there is room now. Peers take turns.
-    pub(super) fn retry_unserved(&mut self, owners: &mut Owners<'_>) {
-        if owners.tables.growth().room().vnis < 1 {
-            return; // other shards have no room either
-        }
+    /// Tries some of the unserved subscriptions again; peers take turns. Only the owner of a VNI knows whether there is
+    /// room for it now: the VNI may be there by now, because another peer takes part in it.
+    pub(super) fn retry_unserved(&mut self, now: Moment, owners: &mut Owners<'_>) {
         let waits =
             |peer: &Peer| peer.counts.rare.as_ref().is_some_and(|it| !it.unserved.is_empty());
         let mut waiting: Vec<Slot> =
@@ -143,23 +141,23 @@ impl Connections {
         waiting.rotate_left(first);
         let share = RETRIES.div_ceil(waiting.len());
         for slot in waiting.into_iter().take(RETRIES) {
-            self.retry(slot, share, owners);
+            self.retry(now, slot, share, owners);
         }
     }
 
-    fn retry(&mut self, slot: Slot, most: usize, owners: &mut Owners<'_>) {
+    fn retry(&mut self, now: Moment, slot: Slot, most: usize, owners: &mut Owners<'_>) {
         let peer = &mut self.peers[slot];
         if peer.departure.is_some() {
             return;
         }
-        let (origin, received) = (peer.origin(self.shard), self.reading.at);
+        let origin = peer.origin(self.shard);
         for _ in 0..most {
             let rare = peer.counts.rare.as_mut();
             let Some((vni, subscription)) = rare.and_then(|rare| rare.unserved.pop_front()) else {
                 break;
             };
             if peer.memberships.is_current(vni, subscription) {
-                owners.request(Request::Subscribe { origin, vni, received });
+                owners.request(Request::Subscribe { origin, vni, received: now, is_retry: true });
                 peer.behind.push_back((vni, subscription));
             }
         }

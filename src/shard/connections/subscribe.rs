@@ -27,7 +27,7 @@ impl Connections {
         peer.behind.push_back((vni, id));
         let origin = peer.origin(self.shard);
         let received = self.reading.at;
-        owners.request(Request::Subscribe { origin, vni, received });
+        owners.request(Request::Subscribe { origin, vni, received, is_retry: false });
         self.pull(slot, owners);
         Ok(())
     }

@@ -45,7 +45,7 @@ impl Connections {
         for (slot, reason) in ended {
             self.close(slot, reason, owners);
         }
-        self.retry_unserved(owners);
+        self.retry_unserved(now, owners);
     }
 
     /// Peers that have taken nothing for a while although bytes wait for them: ask the kernel

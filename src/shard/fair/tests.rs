@@ -22,7 +22,7 @@ fn subscribe(peer: u64) -> Request {
         rights: Rights::default(),
         selection: Selection::default(),
     };
-    Request::Subscribe { origin, vni: Vni(1), received: crate::ids::Moment(0) }
+    Request::Subscribe { origin, vni: Vni(1), received: crate::ids::Moment(0), is_retry: false }
 }
 
 fn fence() -> Request {

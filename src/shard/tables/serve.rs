@@ -63,9 +63,12 @@ impl Tables {
                 }
                 self.note_used(vni, mesh);
             }
-            Request::Subscribe { origin, vni, received } => {
+            Request::Subscribe { origin, vni, received, is_retry } => {
                 let Some(id) = self.admitted_for(vni, origin.shard, mesh) else {
-                    return self.refuse_subscription(); // the answer to its first pull says so
+                    if !is_retry {
+                        self.refuse_subscription();
+                    }
+                    return; // the answer to its first pull says so
                 };
                 let vnet = self.opened(id);
                 vnet.clock = received;

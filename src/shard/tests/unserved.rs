@@ -1,8 +1,10 @@
 //! Subscriptions to VNIs for which there is no room.
 
-use super::cluster::{Cluster, encode};
+use std::time::Duration;
+
+use super::cluster::{Cluster, encode, updates};
 use crate::shard::growth::{Amounts, Ceiling};
-use crate::wire::{Message, Vni};
+use crate::wire::{Action, Message, Vni};
 
 /// A shard that may have this number of VNIs.
 fn allow(cluster: &mut Cluster, vnis: i64) {
@@ -39,4 +41,36 @@ fn subscriptions_that_were_refused_and_have_ended_leave_nothing_behind() {
         cluster.turn(0);
     }
     assert!((2..100).contains(&most), "{most}");
+}
+
+#[test]
+fn a_refused_subscription_is_served_when_another_peer_has_made_room_for_its_vni() {
+    let (mut cluster, vnis) = full();
+    let reader = cluster.establish(0, 2);
+    cluster.say(0, reader, &encode(&[Message::Subscribe(vnis[1])]));
+    cluster.settle(0);
+    // The VNI of another peer takes the last place.
+    allow(&mut cluster, 2);
+    let announcer = cluster.establish(0, 3);
+    cluster.say(0, announcer, &updates(Action::Add, vnis[1], 0..1));
+    cluster.turn(0);
+    assert_eq!(cluster.shards[0].growth().room().vnis, 0);
+    for _ in 0..3 {
+        cluster.now = cluster.now + Duration::from_secs(1);
+        cluster.settle(0);
+    }
+    assert_eq!(cluster.peer(0, 2).unwrap().counts.updates_sent.adds, 1);
+}
+
+#[test]
+fn a_refused_subscription_counts_once_however_often_it_is_tried() {
+    let (mut cluster, vnis) = full();
+    let reader = cluster.establish(0, 2);
+    cluster.say(0, reader, &encode(&[Message::Subscribe(vnis[1])]));
+    for _ in 0..3 {
+        cluster.now = cluster.now + Duration::from_secs(1);
+        cluster.settle(0);
+    }
+    assert_eq!(cluster.shards[0].tables.refusals(), 1);
+    assert!(cluster.peer(0, 2).unwrap().counts.is_unserved(vnis[1]));
 }
