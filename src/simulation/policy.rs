@@ -61,6 +61,8 @@ struct Class {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Planned {
     classes: [Option<Class>; HOMES.len()],
+    /// A VNI to which no client may subscribe.
+    hidden: Option<Vni>,
 }
 
 impl Planned {
@@ -68,7 +70,7 @@ impl Planned {
     pub(super) fn open(selections: &Selections) -> Self {
         let is_needed = selections.iter().any(|it| *it != Selection::default());
         let class = |selection| is_needed.then(|| Class { selection, ..Class::default() });
-        Self { classes: selections.map(class) }
+        Self { classes: selections.map(class), hidden: None }
     }
 
     pub(super) fn draw(rng: &mut Rng, selections: &Selections) -> Self {
@@ -83,7 +85,21 @@ impl Planned {
                 })
                 .or(class)
         });
-        Self { classes }
+        Self { classes, hidden: None }
+    }
+
+    /// The same policy, and no client may subscribe to this VNI.
+    pub(super) fn hiding(mut self, vni: Option<Vni>) -> Self {
+        self.hidden = vni;
+        if let (Some(_), Some(rest)) = (vni, self.classes.last_mut()) {
+            rest.get_or_insert_default();
+        }
+        self
+    }
+
+    /// The VNI to which no client may subscribe.
+    pub(super) fn hidden(&self) -> Option<Vni> {
+        self.hidden
     }
 
     /// Whether a client of a home may announce a route.
@@ -123,6 +139,10 @@ impl fmt::Display for Planned {
             }
             let Selection { echo, one_next_hop } = selection;
             writeln!(f, "echo = \"{echo}\"\none-next-hop = {one_next_hop}")?;
+            if let Some(Vni(hidden)) = self.hidden {
+                let (below, above) = (hidden - 1, hidden + 1);
+                writeln!(f, "subscribe = [\"0-{below}\", \"{above}-1000\"]")?;
+            }
             if let Some((first, last)) = announce {
                 writeln!(f, "announce = \"{first}-{last}\"")?;
             }

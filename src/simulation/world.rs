@@ -67,7 +67,11 @@ impl World {
     pub(super) fn new(seed: u64, is_verbose: bool) -> Self {
         let mut rng = Rng::new(seed);
         let mut plan = Plan::draw(&mut rng, is_verbose);
-        let policy = Planned::open(&plan.selections);
+        // A client that receives its own routes receives those of the time when its subscription begins, which the model
+        // does not know if the policy refuses the subscription at first.
+        let is_plain = plan.selections == Default::default();
+        let hidden = (is_plain && rng.chance(500)).then(|| *rng.pick(&plan.vnis));
+        let policy = Planned::open(&plan.selections).hiding(hidden);
         plan.settings.policy = std::sync::Arc::new(policy.policy());
         let seeds = [rng.next(), rng.next(), rng.next(), rng.next()];
         let now = Moment(1_000_000);
@@ -242,6 +246,13 @@ impl World {
         } else {
             Planned::draw(&mut self.rng, &selections)
         };
+        // Subscriptions that the policy refuses begin when it allows them. It never refuses those that have begun.
+        let hidden = self.policy.hidden().filter(|_| self.rng.chance(500));
+        self.adopt(planned.hiding(hidden));
+    }
+
+    /// A policy comes into force, on every shard.
+    fn adopt(&mut self, planned: Planned) {
         self.note(0, || format!("another policy: {planned:?}"));
         let policy = planned.policy().behind(&self.plan.settings.policy);
         self.plan.settings.policy = std::sync::Arc::new(policy);
@@ -320,6 +331,9 @@ impl World {
     pub(super) fn settle(&mut self) -> Result<(), String> {
         self.is_calm = true;
         self.note(0, || "settles".into());
+        if self.policy.hidden().is_some() {
+            self.adopt(self.policy.clone().hiding(None));
+        }
         for round in 0..20_000 {
             self.keepalives();
             self.coordinate()?;
