@@ -93,8 +93,14 @@ impl Session {
     }
 
     /// A session that goes on from another place.
-    pub(super) fn of(handshake: Handshake, liveness: Liveness, wish: u32, peer: About) -> Self {
-        Self { handshake, liveness, wish, peer, tls: None, goodbye: false }
+    pub(super) fn of(
+        handshake: Handshake,
+        liveness: Liveness,
+        wish: u32,
+        peer: About,
+        goodbye: bool,
+    ) -> Self {
+        Self { handshake, liveness, wish, peer, tls: None, goodbye }
     }
 
     pub(super) fn phase(&self) -> Phase {

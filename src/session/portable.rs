@@ -30,6 +30,7 @@ impl Session {
             agent: agent.to_string(),
             node: node.to_string(),
             tls: self.tls().map(TlsPeer::export),
+            has_said_goodbye: self.has_said_goodbye(),
         }
     }
 
@@ -53,7 +54,8 @@ impl Session {
         let liveness = Liveness::of(Moment(session.deadline), hold);
         let tls = session.tls.map(TlsPeer::import).transpose()?.map(Arc::new);
         let handshake = Handshake::at(Side::Reflector, phase);
-        Ok(Self::of(handshake, liveness, session.wish, about).over(tls))
+        let has_said_goodbye = session.has_said_goodbye;
+        Ok(Self::of(handshake, liveness, session.wish, about, has_said_goodbye).over(tls))
     }
 }
 
