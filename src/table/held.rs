@@ -1,6 +1,6 @@
 //! [`Stale`]: what a VNI knows of peers that are gone without a word. `stale` says what it does about them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use ahash::RandomState;
 
@@ -37,7 +37,9 @@ impl Held {
 /// The peers of one VNI with stale routes.
 #[derive(Debug, Default)]
 pub(super) struct Stale {
-    pub(super) held: Vec<Held>,
+    /// By member: most questions are whether an announcer of a route is one of them. An entry is out of date if its
+    /// peer is no member any more, or another one.
+    pub(super) held: BTreeMap<u32, Held>,
     /// The number of routes that a present peer announces less, for its shard.
     pub(super) lost: Vec<(PeerId, i64)>,
 }

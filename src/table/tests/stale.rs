@@ -238,8 +238,11 @@ impl Model {
     }
 
     fn announce(&mut self, session: u64, route: Route) {
-        self.routes.entry(session).or_default().insert(route);
-        self.stale.entry(session).or_default().remove(&route);
+        let is_new = self.routes.entry(session).or_default().insert(route);
+        let was_stale = self.stale.entry(session).or_default().remove(&route);
+        if !is_new && !was_stale {
+            return;
+        }
         let Self { routes, stale, .. } = self;
         for (holder, stale) in stale {
             let gone: Vec<_> =
