@@ -7,7 +7,7 @@ use ahash::RandomState;
 use super::ages::Ages;
 use super::batch::{Audience, Batch};
 use super::bounds::TableBounds;
-use super::choice::Preferred;
+use super::choice::{Chosen, Preferred};
 use super::chunk::Cache;
 use super::cursor::Cursor;
 use super::filtered::Policing;
@@ -68,6 +68,8 @@ pub(crate) struct Vnet {
     pub(super) stale: Option<Box<Stale>>,
     /// Routes that subscribers with one next hop go on to receive although others have a lower address.
     pub(super) preferred: Preferred,
+    /// The chosen routes of destinations with many routes, as far as they are known.
+    pub(super) known_chosen: Chosen,
     pub(super) sealed: Vec<(Audience, Arc<Batch>)>,
     /// When the update that is being applied was received; set by the caller.
     pub(crate) clock: Moment,
@@ -96,6 +98,7 @@ impl Vnet {
             policing: None,
             stale: None,
             preferred: None,
+            known_chosen: None,
             sealed: Vec::new(),
             clock: Moment::default(),
             open_since: Moment::default(),

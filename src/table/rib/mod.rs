@@ -140,6 +140,18 @@ impl LocRib {
         one == other || self.entries[one].shares_destination(&self.entries[other])
     }
 
+    /// The place at which a route's destination is listed. It is that of one of its routes, perhaps of a withdrawn one.
+    pub(crate) fn listed_at(&self, route: u32) -> u32 {
+        let group = self.entries[route].group;
+        if group == NONE { route } else { self.groups[group].mark }
+    }
+
+    /// Whether a route's destination has so many routes that an index holds them; in tests, whether it has several.
+    pub(crate) fn is_of_many(&self, route: u32) -> bool {
+        let group = self.entries[route].group;
+        group != NONE && (self.groups[group].is_indexed || cfg!(any(test, fuzzing)))
+    }
+
     /// Forgets a tombstone that the journal no longer mentions.
     pub(crate) fn free(&mut self, route: u32) {
         let Entry { destination, state, lister, group, .. } = self.entries[route];

@@ -80,6 +80,24 @@ fn a_repeated_announcement_costs_the_same_however_many_next_hops_there_are_besid
     assert!(is_alike, "all next hops are looked at");
 }
 
+/// The time of 100 announcements, each of a next hop that was withdrawn before, of a destination that has so many. A
+/// subscriber wants one next hop of each destination.
+fn beside_chooser(hops: u16) -> Duration {
+    const NET: &str = "10.0.0.0/8";
+    let mut table = Table::new();
+    table.subscribe(5);
+    for hop in 0..hops {
+        table.announce(1, NET, hop);
+    }
+    hundred(&mut table, NET, 7, true)
+}
+
+#[test]
+fn an_announcement_costs_the_same_however_many_next_hops_a_choice_is_made_of() {
+    let is_alike = is_alike(|| beside_chooser(16), || beside_chooser(4096));
+    assert!(is_alike, "the chosen next hop is searched each time");
+}
+
 /// Whether the second takes less than four times as long as the first. A machine that stalls makes one of the two look
 /// slow, but not five times in a row.
 fn is_alike(few: impl Fn() -> Duration, many: impl Fn() -> Duration) -> bool {
