@@ -69,7 +69,7 @@ impl World {
         let mut plan = Plan::draw(&mut rng, is_verbose);
         // A client that receives its own routes receives those of the time when its subscription begins, which the model
         // does not know if the policy refuses the subscription at first.
-        let is_plain = plan.selections == Default::default();
+        let is_plain = plan.selections.iter().all(|it| *it == Default::default());
         let hidden = (is_plain && rng.chance(500)).then(|| *rng.pick(&plan.vnis));
         let policy = Planned::open(&plan.selections).hiding(hidden);
         plan.settings.policy = std::sync::Arc::new(policy.policy());
@@ -248,11 +248,11 @@ impl World {
         };
         // Subscriptions that the policy refuses begin when it allows them. It never refuses those that have begun.
         let hidden = self.policy.hidden().filter(|_| self.rng.chance(500));
-        self.adopt(planned.hiding(hidden));
+        self.adopt_policy(planned.hiding(hidden));
     }
 
     /// A policy comes into force, on every shard.
-    fn adopt(&mut self, planned: Planned) {
+    fn adopt_policy(&mut self, planned: Planned) {
         self.note(0, || format!("another policy: {planned:?}"));
         let policy = planned.policy().behind(&self.plan.settings.policy);
         self.plan.settings.policy = std::sync::Arc::new(policy);
@@ -332,7 +332,7 @@ impl World {
         self.is_calm = true;
         self.note(0, || "settles".into());
         if self.policy.hidden().is_some() {
-            self.adopt(self.policy.clone().hiding(None));
+            self.adopt_policy(self.policy.clone().hiding(None));
         }
         for round in 0..20_000 {
             self.keepalives();

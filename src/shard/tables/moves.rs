@@ -215,7 +215,12 @@ mod tests {
     fn idle(tables: &mut Tables, mesh: &mut Mesh) {
         for vni in vnis() {
             announce(tables, vni, 8);
-            tables.request(Request::Subscribe { origin: origin(2), vni, received: Moment(0) });
+            tables.request(Request::Subscribe {
+                origin: origin(2),
+                vni,
+                received: Moment(0),
+                is_retry: false,
+            });
         }
         assert_eq!(ask_all(tables, mesh), (VNIS, VNIS));
         for tick in 0..20 {
