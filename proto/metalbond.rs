@@ -98,7 +98,8 @@ pub struct Installed {
     /// Those that it has.
     #[prost(uint64, tag = "2")]
     pub accepted: u64,
-    /// Further routes that are not for the kernel: excluded, unusable, or shadowed by another VNI.
+    /// Further routes that are not for the kernel: excluded, unusable, of a network that the leaf announces itself, or
+    /// shadowed by another VNI.
     #[prost(uint64, tag = "3")]
     pub left_out: u64,
 }
