@@ -5,6 +5,7 @@ use super::filtered::{Notice, Policing};
 use super::inspect::{CHAIN_MAX, FilteredFacts};
 use super::member::Origin;
 use super::rib::{Announcement, Found};
+use super::slab::NONE;
 use super::vnet::{UpdateOutcome, Vnet};
 use crate::ids::PeerId;
 use crate::policy::{Example, Judgement, Policy, Refusal, Rights, Terms};
@@ -222,8 +223,22 @@ impl Vnet {
     /// Judges a peer by these rights from now on. `false` when it has no part here, or nothing changes.
     pub(crate) fn classify(&mut self, peer: PeerId, rights: Rights) -> bool {
         let Some(member) = self.members.find(peer) else { return false };
-        let before = std::mem::replace(&mut self.members[member].origin.rights, rights);
-        before != rights && self.members[member].announced() > 0
+        self.set_rights(member, rights)
+    }
+
+    /// Judges a member by these rights from now on. `false` when it announces nothing, or nothing changes. Withdrawn
+    /// routes in the list of a member that announces nothing leave the list: they would come back without being judged,
+    /// and no review follows for such a member.
+    pub(super) fn set_rights(&mut self, member: u32, rights: Rights) -> bool {
+        let entry = &mut self.members[member];
+        let before = std::mem::replace(&mut entry.origin.rights, rights);
+        if before == rights || entry.announced() > 0 {
+            return before != rights;
+        }
+        while let Some(route) = Some(self.members[member].first).filter(|first| *first != NONE) {
+            self.delist(route, Some(member));
+        }
+        false
     }
 
     /// Has [`Vnet::review`] judge all routes again. A review that is under way begins again from where it is.

@@ -163,9 +163,9 @@ impl Vnet {
     /// leaves, so that a run of updates looks it up once.
     pub(crate) fn member(&mut self, origin: Origin) -> u32 {
         if let Some(member) = self.members.find(origin.peer) {
-            let entry = &mut self.members[member];
-            if entry.announced() == 0 {
-                entry.origin.rights = origin.rights; // there is nothing to judge again
+            let entry = &self.members[member];
+            if entry.announced() == 0 && entry.origin.rights != origin.rights {
+                self.set_rights(member, origin.rights);
             }
             return member;
         }

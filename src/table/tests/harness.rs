@@ -150,6 +150,11 @@ impl Table {
         self.vnet.update(member, action, &destination, &next_hop)
     }
 
+    /// A peer takes part with these rights. Returns its number.
+    pub(super) fn enter(&mut self, peer: u64, rights: Rights) -> u32 {
+        self.vnet.member(Origin { rights, ..Self::origin(peer) })
+    }
+
     /// An announcement that a policy judges.
     pub(super) fn announce_under(&mut self, policy: &Policy, peer: u64, prefix: &str, hop: u16) {
         let member = self.vnet.members.find(PeerId(peer)).expect("a member");

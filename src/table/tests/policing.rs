@@ -8,18 +8,23 @@ use crate::wire::{Action, NextHop, NextHopType};
 const A: u64 = 1;
 const NET: &str = "10.0.0.0/8";
 
-/// A policy that refuses all routes, and what it says of every peer.
-fn strict() -> (Policy, Rights) {
-    let refuses = "[policy]\n[[policy.class]]\nname = \"default\"\nannounce = \"1-8\"\n";
-    let policy = Policy::read(refuses).expect("a policy").behind(&Policy::default());
+/// A policy that lets all peers announce in these VNIs only, and the rights that it gives them.
+pub(super) fn only(vnis: &str, before: &Policy) -> (Policy, Rights) {
+    let text = format!("[policy]\n[[policy.class]]\nname = \"default\"\nannounce = \"{vnis}\"\n");
+    let policy = Policy::read(&text).expect("a policy").behind(before);
     let address = Some("fd00::1".parse().expect("an address"));
     let rights = policy.rights(&Subject { address, ..Subject::default() });
     assert_ne!(rights, Rights::default());
     (policy, rights)
 }
 
+/// A policy that refuses all routes.
+pub(super) fn strict() -> (Policy, Rights) {
+    only("1-8", &Policy::default())
+}
+
 /// Judges all routes again.
-fn review(table: &mut Table, policy: &Policy) {
+pub(super) fn review(table: &mut Table, policy: &Policy) {
     table.vnet.begin_review();
     while table.vnet.review(policy, 1) > 0 {}
 }
@@ -67,4 +72,23 @@ fn a_review_passes_places_whose_routes_and_next_hops_are_gone() {
     table.vnet.classify(PeerId(A), rights);
     review(&mut table, &policy);
     assert_eq!((table.vnet.routes(), table.vnet.filtered()), (0, u64::from(first)));
+}
+
+#[test]
+fn a_route_withdrawn_after_a_review_does_not_return_against_its_policy() {
+    for is_classified in [true, false] {
+        let (policy, rights) = strict();
+        let mut table = Table::new();
+        table.announce(A, NET, 1);
+        review(&mut table, &policy); // it knows nothing of the peer's class yet
+        assert_eq!(table.vnet.routes(), 1);
+        table.withdraw(A, NET, 1);
+        if is_classified {
+            table.vnet.classify(PeerId(A), rights);
+        } else {
+            table.enter(A, rights); // its shard has forgotten the VNI, and the next request brings the rights
+        }
+        table.announce_under(&policy, A, NET, 1);
+        assert_eq!((table.vnet.routes(), table.vnet.filtered()), (0, 1));
+    }
 }
