@@ -116,10 +116,7 @@ impl World {
         if is_seen(&chosen) {
             return vec![chosen];
         }
-        let rank = |hop: &u32| {
-            let hop = &self.plan.hops[*hop as usize];
-            (hop.address(), hop.target_vni())
-        };
-        hops.keys().copied().filter(is_seen).min_by_key(rank).into_iter().collect()
+        let next_hop = |hop: &u32| self.plan.hops[*hop as usize];
+        hops.keys().copied().filter(is_seen).min_by_key(next_hop).into_iter().collect()
     }
 }

@@ -277,7 +277,10 @@ fn next_hop(rng: &mut Rng) -> NextHop {
             NextHop::new(address, 0, NextHopType::Nat, from, from + 1023).expect("a valid range")
         }
         1 => NextHop::new(address, 0, NextHopType::LoadBalancerTarget, 0, 0).expect("no ports"),
-        2 => NextHop::new(address, 7, NextHopType::Standard, 0, 0).expect("no ports"),
+        2 => {
+            let [vni, to] = [*rng.pick(&[0, 7]), *rng.pick(&[0, 1, 2])];
+            NextHop::new(address, vni, NextHopType::Standard, 0, to).expect("no range")
+        }
         _ => NextHop::standard(address),
     }
 }

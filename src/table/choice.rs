@@ -1,9 +1,10 @@
 //! The chosen next hop of a destination, for subscribers that receive one of each destination.
 //!
 //! Of the STANDARD routes of a destination that are announced, one is *chosen*: the *preferred* route, or, if there is
-//! none, the route with the lowest address. When a route with a lower address comes, the chosen route becomes the
-//! preferred one, so it stays chosen until nobody announces it. While no subscriber wants one next hop, no route
-//! becomes preferred.
+//! none, the route with the lowest next hop: the lowest address, and of several with this address the lowest in the
+//! other fields. All fields count, so no two routes of a destination are equal. When a route with a lower next hop
+//! comes, the chosen route becomes the preferred one, so it stays chosen until nobody announces it. While no subscriber
+//! wants one next hop, no route becomes preferred.
 //!
 //! So which route is chosen follows from the views of a destination's routes, in which preference is a bit
 //! ([`View::preferred`]), and the journal tells which was chosen at any of its positions.
@@ -11,17 +12,12 @@
 //! **Cost**: when a route is announced anew, a look at each route of its destination. If these are many, the chosen one
 //! is remembered, and the next look comes only after nobody announces that one any more.
 
-use std::net::IpAddr;
-
 use ahash::{AHashMap, AHashSet};
 use smallvec::SmallVec;
 
 use super::view::View;
 use super::vnet::Vnet;
 use crate::wire::NextHopType;
-
-/// The order of a destination's routes; the lowest is chosen.
-pub(super) type Rank = (IpAddr, u32);
 
 /// The places of preferred routes; `None` if there are none.
 pub(super) type Preferred = Option<Box<AHashSet<u32>>>;
@@ -36,12 +32,6 @@ impl Vnet {
         self.routes.next_hop_of(route).kind() == NextHopType::Standard
     }
 
-    /// A route's rank among the routes of its destination.
-    pub(super) fn rank(&self, route: u32) -> Rank {
-        let hop = self.routes.next_hop_of(route);
-        (hop.address(), hop.target_vni())
-    }
-
     /// The chosen route of the destination of a route, not counting that route itself if `beside`.
     pub(super) fn chosen(&self, route: u32, beside: bool) -> Option<u32> {
         let others = self.routes.with_same_destination(route);
@@ -49,7 +39,7 @@ impl Vnet {
             let is_announced = self.routes.route(other).is_announced();
             is_announced && !(beside && other == route) && self.is_standard(other)
         });
-        candidates.min_by_key(|&other| (!self.is_preferred(other), self.rank(other)))
+        candidates.min_by_key(|&other| (!self.is_preferred(other), self.routes.next_hop_of(other)))
     }
 
     /// Whether a route stays its destination's chosen route although another may have a lower address.
@@ -68,7 +58,8 @@ impl Vnet {
             return;
         }
         let Some(chosen) = self.chosen_beside(route) else { return };
-        if self.is_preferred(chosen) || self.rank(chosen) < self.rank(route) {
+        let is_lower = || self.routes.next_hop_of(chosen) < self.routes.next_hop_of(route);
+        if self.is_preferred(chosen) || is_lower() {
             return;
         }
         let was = self.view(chosen);
@@ -77,7 +68,7 @@ impl Vnet {
     }
 
     /// The chosen route of the destination of a route that is announced anew. It stays the chosen one: if the new route
-    /// has a lower address, the caller makes it the preferred one.
+    /// has a lower next hop, the caller makes it the preferred one.
     fn chosen_beside(&mut self, route: u32) -> Option<u32> {
         if !self.routes.is_of_many(route) {
             return self.chosen(route, true);

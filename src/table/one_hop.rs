@@ -15,16 +15,15 @@ use smallvec::SmallVec;
 
 use super::batch::{Audience, BatchBuilder, Sink};
 use super::catch_up::is_dumped;
-use super::choice::Rank;
 use super::view::View;
 use super::vnet::Vnet;
 use crate::ids::PeerId;
-use crate::wire::{Action, Destination};
+use crate::wire::{Action, Destination, NextHop};
 
 /// A STANDARD route of a destination.
 struct Candidate {
     route: u32,
-    rank: Rank,
+    hop: NextHop,
     before: View,
     after: View,
 }
@@ -82,7 +81,12 @@ impl<'a> Offer<'a> {
         let standard = routes.into_iter().flatten().filter(|&route| vnet.is_standard(route));
         let candidates = standard.map(|route| {
             let after = vnet.view(route);
-            Candidate { route, rank: vnet.rank(route), before: before(route, after), after }
+            Candidate {
+                route,
+                hop: vnet.routes.next_hop_of(route),
+                before: before(route, after),
+                after,
+            }
         });
         Self { vnet, candidates: candidates.collect(), dumped }
     }
@@ -100,7 +104,7 @@ impl<'a> Offer<'a> {
     fn chosen(&self, view: fn(&Candidate) -> View) -> Option<usize> {
         let announced = self.candidates.iter().enumerate();
         let announced = announced.filter(|(_, it)| view(it).is_announced());
-        let chosen = announced.min_by_key(|(_, it)| (!view(it).is_preferred(), it.rank));
+        let chosen = announced.min_by_key(|(_, it)| (!view(it).is_preferred(), it.hop));
         let (place, chosen) = chosen?;
         is_dumped(self.vnet, self.dumped, chosen.route).then_some(place)
     }
@@ -120,7 +124,7 @@ impl<'a> Offer<'a> {
         }
         let others = self.candidates.iter().enumerate();
         let others = others.filter(|(_, it)| view(it).is_announced() && !is_own(it));
-        others.min_by_key(|(_, it)| it.rank).map(|(place, _)| place)
+        others.min_by_key(|(_, it)| it.hop).map(|(place, _)| place)
     }
 
     fn meaning(&self) -> Meaning {
@@ -159,9 +163,9 @@ impl<'a> Offer<'a> {
         }
     }
 
-    fn identity(&self, place: usize) -> (&'a Destination, crate::wire::NextHop) {
-        let route = self.candidates[place].route;
-        (self.vnet.routes.route(route).destination(), self.vnet.routes.next_hop_of(route))
+    fn identity(&self, place: usize) -> (&'a Destination, NextHop) {
+        let Candidate { route, hop, .. } = self.candidates[place];
+        (self.vnet.routes.route(route).destination(), hop)
     }
 }
 

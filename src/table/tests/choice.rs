@@ -1,7 +1,9 @@
 //! One next hop of each destination, for subscribers that want only one.
 
-use super::harness::Table;
+use super::harness::{Table, standard};
+use crate::ids::Moment;
 use crate::table::TableBounds;
+use crate::wire::{Action, NextHop, NextHopType};
 
 const A: u64 = 1;
 const B: u64 = 2;
@@ -137,4 +139,31 @@ fn preferences_end_with_the_last_who_could_notice() {
     table.leave(OTHER);
     table.subscribe(ONE);
     assert_eq!(table.got(ONE), ["+10.0.0.0/8 2"]);
+}
+
+#[test]
+fn next_hops_that_differ_only_in_ports_keep_their_order() {
+    let mut table = Table::new();
+    let port = |to| {
+        let address = standard(3).address();
+        NextHop::new(address, 0, NextHopType::Standard, 0, to).expect("no range")
+    };
+    for hop in [standard(9), standard(8), port(2), port(1)] {
+        table.update_with(A, Action::Add, NET, hop);
+    }
+    table.subscribe(ONE);
+    assert_eq!(table.got(ONE), ["+10.0.0.0/8 3:1"]);
+    // When this tombstone is freed, the last route of the destination takes its place.
+    table.withdraw(A, NET, 8);
+    table.flush();
+    table.now = Moment(table.now.0 + 2_000_000);
+    table.vnet.expire(table.now);
+    table.trim();
+    assert_eq!(table.vnet.held(), (3, 0));
+    table.update_with(A, Action::Remove, NET, port(1));
+    table.flush();
+    assert_eq!(table.got(ONE), ["-10.0.0.0/8 3:1", "+10.0.0.0/8 3:2"]);
+    table.update_with(A, Action::Remove, NET, port(2));
+    table.flush();
+    assert_eq!(table.got(ONE), ["-10.0.0.0/8 3:2", "+10.0.0.0/8 9"]);
 }

@@ -333,7 +333,11 @@ impl Reader {
                     panic!("{frame:?}")
                 };
                 let std::net::IpAddr::V6(hop) = update.next_hop.address() else { panic!("v4") };
-                let route = format!("{} {}", update.destination, hop.segments()[7]);
+                let mut route = format!("{} {}", update.destination, hop.segments()[7]);
+                let (_, to) = update.next_hop.nat_ports();
+                if to > 0 {
+                    route += &format!(":{to}");
+                }
                 let (sign, is_news) = match update.action {
                     Action::Add => ('+', self.view.insert(route.clone())),
                     Action::Remove => ('-', self.view.remove(&route)),
