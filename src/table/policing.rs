@@ -64,9 +64,6 @@ impl Vnet {
     ) -> UpdateOutcome {
         let was_filtered = self.unfilter(member, &(*to, *hop));
         let outcome = self.announce(member, to, hop, found);
-        if was_filtered && self.has_stale() {
-            self.note_admitted(member, to, hop);
-        }
         match outcome {
             UpdateOutcome::Added if was_filtered => UpdateOutcome::Kept,
             UpdateOutcome::Ignored if was_filtered => UpdateOutcome::Removed, // the destination is full
@@ -323,6 +320,8 @@ impl Vnet {
                 let found = self.routes.find_one(&to, &hop);
                 if self.admit(member, &to, &hop, found) == UpdateOutcome::Removed {
                     self.policing().lose(member);
+                } else if self.has_stale() {
+                    self.note_admitted(member, &to, &hop);
                 }
             }
         }

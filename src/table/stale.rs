@@ -17,6 +17,7 @@ use super::apply::Applied;
 use super::held::{Adopted, Held, HeldParts, Hold, Places};
 use super::member::{Origin, Subscription};
 use super::rib::Announcement;
+use super::slab::NONE;
 use super::vnet::{UpdateOutcome, Vnet};
 use crate::ids::{Kin, Moment, PeerId};
 use crate::policy::Terms;
@@ -147,10 +148,13 @@ impl Vnet {
         fresh.is_some_and(|fresh| fresh.insert(route))
     }
 
-    /// Notes that a route of a member that came back is reflected now: a policy had refused it.
+    /// Notes that a review has let in a route of a member: like a route that is announced now, it is fresh, and it
+    /// replaces stale next hops.
     pub(super) fn note_admitted(&mut self, member: u32, to: &Destination, hop: &NextHop) {
-        if let Some(route) = self.routes.find(to, hop) {
-            self.note_fresh(member, route);
+        let Some(route) = self.routes.find(to, hop) else { return };
+        self.note_fresh(member, route);
+        if hop.kind() == NextHopType::Standard {
+            self.supersede(NONE, route);
         }
     }
 
@@ -163,8 +167,9 @@ impl Vnet {
         }
     }
 
-    /// Withdraws stale STANDARD routes of the destination of a route that a member announces anew.
-    fn supersede(&mut self, member: u32, route: u32) -> Superseded {
+    /// Withdraws stale STANDARD routes of the destination of a route, because of an update of the member `by`, or of no
+    /// update (`NONE`).
+    fn supersede(&mut self, by: u32, route: u32) -> Superseded {
         let destination = *self.routes.route(route).destination();
         let others: SmallVec<[u32; 4]> = self
             .routes
@@ -179,9 +184,9 @@ impl Vnet {
         for other in others {
             for holder in self.stale_announcers(other) {
                 self.withdraw(other, holder);
-                self.note_lost(holder, member);
+                self.note_lost(holder, by);
                 superseded.is_any = true;
-                superseded.own += i64::from(holder == member);
+                superseded.own += i64::from(holder == by);
             }
         }
         superseded
@@ -301,7 +306,7 @@ impl Vnet {
             let is_its = self.routes.is_held(place) && self.routes.is_announced_by(place, member);
             if is_its && !is_fresh {
                 self.withdraw(place, member);
-                self.note_lost(member, u32::MAX);
+                self.note_lost(member, NONE);
             }
         }
         budget

@@ -161,10 +161,13 @@ impl Tables {
             vnet.clock = now;
             let share = budget.min(SHARE);
             let judged = vnet.review(&self.settings.policy, share);
-            let is_under_way = vnet.is_reviewed();
+            let (is_under_way, has_stale) = (vnet.is_reviewed(), vnet.has_stale());
             budget = budget.saturating_sub(judged.max(1));
             self.sealing.gathered += judged;
             self.take_refusals(id);
+            if has_stale {
+                self.take_lost_stale(id);
+            }
             if is_under_way {
                 self.policing.due.push_back(id);
             } else {

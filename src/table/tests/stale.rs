@@ -6,7 +6,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::harness::Table;
-use crate::ids::{Kin, Moment};
+use super::policing::{only, review, strict};
+use crate::ids::{Kin, Moment, PeerId};
 use crate::table::{Hold, TableBounds};
 
 /// Peers, and the same peers in their next session.
@@ -136,6 +137,34 @@ fn a_fresh_next_hop_takes_the_place_of_a_stale_one() {
     table.announce(again, &prefix(1), 2);
     table.flush();
     assert_eq!(table.got(B), [format!("-{} 1", prefix(1)), format!("+{} 2", prefix(1))]);
+}
+
+#[test]
+fn a_next_hop_that_a_new_policy_lets_in_takes_the_place_of_a_stale_one() {
+    let mut table = scene();
+    let (before, rights) = strict();
+    table.enter(C, rights);
+    for number in 0..2 {
+        table.announce_under(&before, C, &prefix(number), 2);
+    }
+    let again = A + AGAIN;
+    assert_eq!(table.come_back(again), 3);
+    table.announce(again, &prefix(1), 1);
+    table.flush();
+    assert_eq!((table.got(B), table.vnet.filtered()), (vec![], 2));
+    let (policy, rights) = only("9", &before);
+    table.vnet.classify(PeerId(C), rights);
+    review(&mut table, &policy);
+    table.flush();
+    let [lost, stays] = [prefix(0), prefix(1)];
+    let mut got = table.got(B);
+    got.sort();
+    assert_eq!(got, [format!("+{lost} 2"), format!("+{stays} 2"), format!("-{lost} 1")]);
+    let told = table.vnet.take_lost_stale();
+    assert_eq!(
+        told.iter().map(|(of, lost, now)| (of.peer.0, *lost, *now)).collect::<Vec<_>>(),
+        [(again, 1, 2)]
+    );
 }
 
 #[test]
