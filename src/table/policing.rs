@@ -297,9 +297,16 @@ impl Vnet {
                     self.note_refusal(member, origin, refusal, identity);
                 }
                 Some(Judgement::Refused(refusal)) => {
+                    let is_stale = self.is_stale_announcer(origin.peer, place);
                     self.withdraw(place, member);
                     self.delist(place, Some(member));
-                    self.keep_filtered(member, origin, refusal, identity);
+                    if is_stale {
+                        self.note_refusal(member, origin, refusal, identity);
+                        self.lose_stale(member);
+                    } else {
+                        self.no_longer_fresh(member, place);
+                        self.keep_filtered(member, origin, refusal, identity);
+                    }
                 }
             }
         }

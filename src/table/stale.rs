@@ -158,7 +158,13 @@ impl Vnet {
         }
     }
 
-    fn no_longer_fresh(&mut self, member: u32, route: u32) {
+    /// Notes that the policy refuses a stale route of a member. The route is not kept as filtered: the peer has not
+    /// announced it since it came back, and may never do so.
+    pub(super) fn lose_stale(&mut self, member: u32) {
+        self.note_lost(member, NONE);
+    }
+
+    pub(super) fn no_longer_fresh(&mut self, member: u32, route: u32) {
         if self.routes.is_announced_by(route, member) {
             return;
         }

@@ -168,6 +168,25 @@ fn a_next_hop_that_a_new_policy_lets_in_takes_the_place_of_a_stale_one() {
 }
 
 #[test]
+fn stale_routes_that_a_new_policy_refuses_are_gone_until_they_are_announced() {
+    let mut table = scene();
+    let again = A + AGAIN;
+    table.come_back(again);
+    table.announce(again, &prefix(0), 1);
+    let (policy, rights) = strict();
+    table.vnet.classify(PeerId(again), rights);
+    review(&mut table, &policy);
+    assert_eq!((table.vnet.routes(), table.vnet.filtered(), table.vnet.stale_routes()), (0, 1, 0));
+    let told = table.vnet.take_lost_stale();
+    assert_eq!(
+        told.iter().map(|(of, lost, now)| (of.peer.0, *lost, *now)).collect::<Vec<_>>(),
+        [(again, 2, 1)]
+    );
+    table.announce_under(&policy, again, &prefix(1), 1);
+    assert_eq!((table.vnet.routes(), table.vnet.filtered()), (0, 2));
+}
+
+#[test]
 fn who_is_gone_twice_has_no_more_time_than_before() {
     let mut table = scene();
     let (first, second) = (A + AGAIN, A + 2 * AGAIN);
