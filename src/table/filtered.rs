@@ -112,6 +112,11 @@ impl Policing {
         is_new
     }
 
+    /// Whether a route of a member is kept.
+    pub(super) fn has(&self, member: u32, route: &(Destination, NextHop)) -> bool {
+        self.members.get(&member).is_some_and(|entry| entry.routes.contains_key(route))
+    }
+
     /// Removes a route. `false` when there is none.
     pub(super) fn remove(&mut self, member: u32, route: &(Destination, NextHop)) -> bool {
         let Some(entry) = self.members.get_mut(&member) else { return false };

@@ -101,7 +101,7 @@ impl Vnet {
     ) -> (Applied, LimitHits) {
         let (mut applied, mut hits) = (Applied::default(), LimitHits::default());
         for update in updates {
-            if let Some(count) = self.hindrance(member, update, &room, &mut hits) {
+            if let Some(count) = self.hindrance(member, update, terms, &room, &mut hits) {
                 *count = count.saturating_add(1);
                 continue;
             }
@@ -116,11 +116,13 @@ impl Vnet {
         (applied, hits)
     }
 
-    /// The counter of `hits` for an update without room; `None` when there is room.
+    /// The counter of `hits` for an update without room; `None` when there is room. A route that the policy refuses
+    /// needs no room among the routes, and one that is filtered already counts as an announcement.
     fn hindrance<'a>(
         &self,
         member: u32,
         update: &Announcement,
+        terms: Option<&Terms<'_>>,
         room: &Room,
         hits: &'a mut LimitHits,
     ) -> Option<&'a mut u32> {
@@ -130,14 +132,20 @@ impl Vnet {
         let route = self.routes.find(destination, next_hop);
         let announced = route.filter(|&route| self.routes.route(route).is_announced());
         if announced.is_some_and(|route| self.routes.is_announced_by(route, member)) {
-            None // it changes nothing
-        } else if room.peer < 1 {
+            return None; // it changes nothing
+        }
+        let own = self.members[member].origin.rights.own;
+        let is_full = room.vni < 1 || room.routes < 1;
+        let is_allowed = || terms.is_none_or(|it| it.judge(own, destination, next_hop).allows());
+        let adds_route = announced.is_none() && is_full && is_allowed();
+        let adds_announcement = !self.is_filtered(member, &(*destination, *next_hop));
+        if adds_announcement && room.peer < 1 {
             Some(&mut hits.peer)
-        } else if announced.is_none() && room.vni < 1 {
+        } else if adds_route && room.vni < 1 {
             Some(&mut hits.vni)
-        } else if announced.is_none() && room.routes < 1 {
+        } else if adds_route {
             Some(&mut hits.routes)
-        } else if room.announcements < 1 {
+        } else if adds_announcement && room.announcements < 1 {
             Some(&mut hits.memory)
         } else {
             None

@@ -169,6 +169,11 @@ impl Vnet {
         is_removed
     }
 
+    /// Whether a route of a member is filtered.
+    pub(super) fn is_filtered(&self, member: u32, route: &(Destination, NextHop)) -> bool {
+        self.policing.as_ref().is_some_and(|policing| policing.has(member, route))
+    }
+
     /// Forgets the filtered routes of a member, and returns their number.
     pub(super) fn forget_filtered(&mut self, member: u32) -> u32 {
         self.members[member].filtered = 0;

@@ -1,9 +1,10 @@
-//! A policy's judgement of routes that come back.
+//! A policy's judgement of routes that come back, and of routes without room.
 
-use super::harness::Table;
+use super::harness::{Table, standard};
 use crate::ids::PeerId;
-use crate::policy::{Policy, Rights, Subject};
-use crate::wire::{Action, NextHop, NextHopType};
+use crate::policy::{Policy, Rights, Subject, Terms};
+use crate::table::{Announcement, LimitHits, Room};
+use crate::wire::{Action, NextHop, NextHopType, Vni};
 
 const A: u64 = 1;
 const NET: &str = "10.0.0.0/8";
@@ -91,4 +92,29 @@ fn a_route_withdrawn_after_a_review_does_not_return_against_its_policy() {
         table.announce_under(&policy, A, NET, 1);
         assert_eq!((table.vnet.routes(), table.vnet.filtered()), (0, 1));
     }
+}
+
+#[test]
+fn limits_on_routes_do_not_count_what_the_policy_only_ignores() {
+    const NO_ROUTE: Room = Room { routes: 0, announcements: 9, vni: 0, peer: 9 };
+    let (policy, rights) = strict();
+    let strict = policy.terms(rights, Vni(9));
+    let mut table = Table::new();
+    let member = table.enter(A, rights);
+    let mut announce = |prefix: &str, terms: Option<&Terms<'_>>, room: Room| {
+        let destination = prefix.parse().expect("a prefix");
+        let update = Announcement { action: Action::Add, destination, next_hop: standard(1) };
+        let (applied, hits) = table.vnet.update_within(member, &[update], terms, room);
+        (applied.change, hits)
+    };
+    let none = LimitHits::default();
+    assert_eq!(announce(NET, strict.as_ref(), NO_ROUTE), (1, none), "it becomes filtered");
+    let no_room = Room { peer: 0, announcements: 0, ..NO_ROUTE };
+    assert_eq!(announce(NET, strict.as_ref(), no_room), (0, none), "it is filtered already");
+    let further = announce("10.0.0.0/9", strict.as_ref(), no_room);
+    assert_eq!(further, (0, LimitHits { peer: 1, ..none }), "a filtered route counts for its peer");
+    assert_eq!(announce(NET, None, NO_ROUTE), (0, LimitHits { vni: 1, ..none }), "it is allowed");
+    let a_route = Room { routes: 1, vni: 1, ..no_room };
+    assert_eq!(announce(NET, None, a_route), (0, none), "it counts already");
+    assert_eq!((table.vnet.routes(), table.vnet.filtered()), (1, 0));
 }
