@@ -90,6 +90,7 @@ impl Memberships {
         }
         let id = self.next_subscription;
         entry.subscription = Some((place, id));
+        entry.is_refused = false;
         self.used += u32::from(!is_used);
         self.subscriptions += 1;
         self.next_subscription += 1;
@@ -119,6 +120,16 @@ impl Memberships {
             list_unused(&mut self.unused, vni, entry);
         }
         true
+    }
+
+    /// Ends a refused subscription and everything else that the peer has in the VNI; `false` when there was none.
+    pub(in crate::shard) fn end_refused(&mut self, vni: Vni) -> bool {
+        let is_refused = self.is_refused(vni);
+        if is_refused {
+            self.vnis.remove(vni);
+            self.used -= 1;
+        }
+        is_refused
     }
 
     /// Whether the peer's subscription to a VNI is refused.

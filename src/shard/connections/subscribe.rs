@@ -34,7 +34,11 @@ impl Connections {
 
     pub(super) fn unsubscribe(&mut self, slot: Slot, vni: Vni, owners: &mut Owners<'_>) {
         let peer = &mut self.peers[slot];
-        peer.memberships.no_longer_refused(vni);
+        if peer.memberships.end_refused(vni) {
+            // The peer does not know that the policy refused its subscription, so its routes go as with any other.
+            let peer = peer.id;
+            return owners.request(Request::Leave { peer, vni });
+        }
         let Some(place) = peer.memberships.unsubscribe(vni) else { return };
         peer.forget_report(vni);
         self.counting.now.subscriptions -= 1;
