@@ -13,6 +13,7 @@ use super::policy::Planned;
 use super::rng::Rng;
 use crate::ids::{Moment, PeerId};
 use crate::outbox::OutBuf;
+use crate::policy::Selection;
 use crate::session::CloseReason;
 use crate::shard::moves::{Coordinator, Handover};
 use crate::shard::{Closed, Output, Shard, Slot, Traveller};
@@ -69,7 +70,7 @@ impl World {
         let mut plan = Plan::draw(&mut rng, is_verbose);
         // A client that receives its own routes receives those of the time when its subscription begins, which the model
         // does not know if the policy refuses the subscription at first.
-        let is_plain = plan.selections.iter().all(|it| *it == Default::default());
+        let is_plain = plan.selections.iter().all(|it| *it == Selection::default());
         let hidden = (is_plain && rng.chance(500)).then(|| *rng.pick(&plan.vnis));
         let policy = Planned::open(&plan.selections).hiding(hidden);
         plan.settings.policy = std::sync::Arc::new(policy.policy());
