@@ -71,6 +71,11 @@ impl Spare {
     pub fn refill(&mut self) {}
 
     /// A second descriptor of a socket.
+    #[expect(
+        clippy::unused_self,
+        clippy::needless_pass_by_ref_mut,
+        reason = "where there is a spare descriptor, this takes it"
+    )]
     pub(super) fn duplicate(
         &mut self,
         socket: &impl std::os::fd::AsFd,

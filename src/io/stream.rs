@@ -251,7 +251,7 @@ impl Stream {
     pub fn end_waits(&self) {
         match &self.inner {
             Inner::Epoll(_) => {} // no wait holds a descriptor
-            Inner::Uring(_) => uring::cancel_all(),
+            Inner::Uring(stream) => stream.end_waits(),
         }
     }
 

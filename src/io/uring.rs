@@ -134,6 +134,15 @@ impl UringStream {
         Ok(socket)
     }
 
+    /// Cancels all waits on the ring of this thread, so that descriptors of detached streams close. Another stream
+    /// repeats its wait when its task looks for it. Kernels before 5.19 cannot do this.
+    #[expect(clippy::unused_self, reason = "a stream proves that the thread has a ring")]
+    pub(super) fn end_waits(&self) {
+        note_queued();
+        let entry = opcode::AsyncCancel2::new(types::CancelBuilder::any()).build();
+        drop(UnsubmittedOneshot::new(None, CancelDone, entry).submit());
+    }
+
     pub(super) fn shutdown(&self) {
         // An error means that the connection is gone already, which is just as well.
         drop(self.socket.shutdown(Shutdown::Both));
@@ -154,14 +163,6 @@ impl std::fmt::Debug for UringStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("UringStream").field("socket", &self.socket).finish_non_exhaustive()
     }
-}
-
-/// Cancels all waits on the ring of this thread, so that descriptors of detached streams close. Another stream repeats
-/// its wait when its task looks for it. Kernels before 5.19 cannot do this.
-pub(super) fn cancel_all() {
-    note_queued();
-    let entry = opcode::AsyncCancel2::new(types::CancelBuilder::any()).build();
-    drop(UnsubmittedOneshot::new(None, CancelDone, entry).submit());
 }
 
 /// A place for one readiness poll in flight.

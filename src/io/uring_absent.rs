@@ -63,6 +63,10 @@ impl UringStream {
         match self.0 {}
     }
 
+    pub(super) fn end_waits(&self) {
+        match self.0 {}
+    }
+
     pub(super) fn shutdown(&self) {
         match self.0 {}
     }
