@@ -126,5 +126,8 @@ fn a_successor_ends_the_sessions_that_it_denies() {
     let successor = Process::denying(&folder.control(), "::1/128");
     successor.serves();
     assert_eq!(process.says(), "handed over");
+    let began = Instant::now();
     pair.is_over();
+    // Without a KEEPALIVE it would end by itself 12.5 s after its arrival.
+    assert!(began.elapsed() < Duration::from_secs(8), "after {:?}", began.elapsed());
 }
