@@ -222,8 +222,9 @@ impl Balancer {
         let connections = self.shards.iter().map(|(_, gauge)| gauge.connections.get()).sum();
         let awake = state.policy.awake(now, &loads, connections);
         if awake != state.plan.awake() {
-            let load = loads.iter().sum();
-            info!(awake, of = loads.len(), load, connections, "shards awake");
+            let load: f64 = loads.iter().sum();
+            let rounded = format_args!("{load:.2}");
+            info!(awake, of = loads.len(), load = %rounded, connections, "shards awake");
             self.set_awake(state, awake);
             let is_fleet = state.policy.is_fleet(now, connections);
             state.report.why =
