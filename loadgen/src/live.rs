@@ -103,7 +103,7 @@ pub(crate) fn phase(text: &str) {
     say(&format!("loadgen: {text}"));
 }
 
-/// Prints a text without tearing the line apart. Does not fail if nobody reads it.
+/// Prints a text on standard error, above the progress line. Ignores a closed pipe.
 pub(crate) fn say(text: &str) {
     let say = || drop(writeln!(std::io::stderr(), "{text}"));
     match LINE.get() {

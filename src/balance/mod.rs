@@ -43,7 +43,7 @@ const PERIOD: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The pause after a move, so that few peers notice at a time.
 const PAUSE: Duration = Duration::from_millis(2);
-/// The number of connections that a shard is asked to name at a time.
+/// The most connections that a shard names in one answer.
 const NAMED: usize = 64;
 /// A shard that waits for its core for this share of the time, for this long, does not get its core.
 const STARVED: f64 = 0.9;

@@ -37,8 +37,8 @@ impl<T> Puller<T> {
         Self { id, commands, place: None, asked: None, _alive: alive }
     }
 
-    /// The answer to the pending question, or to a new one. A question stays pending if nobody polls for its answer for
-    /// a while, so that no change is lost.
+    /// The answer to the pending question, or to a new one. A question stays pending until its answer is polled, so no
+    /// change is lost.
     fn poll(
         &mut self,
         cx: &mut Context<'_>,

@@ -2,8 +2,8 @@
 //!
 //! The bytes that the connection reads and writes are passed to this code too, which decodes them once more. So the
 //! code that serves sessions is not involved, and a connection that is not followed pays for one pointer check per read
-//! and write. The number of lines per second is bounded for each session, because a log that nobody reads must not hold
-//! up a shard for long.
+//! and write. The number of lines per second is bounded for each session, because a blocked log must not hold up a
+//! shard for long.
 
 use std::cell::Cell;
 use std::net::SocketAddr;

@@ -47,7 +47,7 @@ pub(crate) fn write_files(common: &Common, data: impl FnOnce() -> Value) -> Resu
     Ok(())
 }
 
-/// Prints a text on standard output. The files are written even when nobody reads it.
+/// Prints a text on standard output. Ignores a closed pipe, so that the caller still writes the files of the report.
 pub(crate) fn show(text: &str) {
     let mut out = io::stdout();
     drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));

@@ -1,4 +1,4 @@
-//! Whether the reflector lives, and whether it accepts sessions. The answers come from gauges; no shard is asked.
+//! Answers whether the reflector lives and accepts sessions. Reads gauges and asks no shard.
 
 use axum::extract::State;
 use axum::http::StatusCode;

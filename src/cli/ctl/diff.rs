@@ -1,8 +1,8 @@
 //! Whether two reflectors hold the same routes.
 //!
-//! Both servers are asked for a digest of each VNI; only the routes of VNIs whose digests differ are read. From a
-//! server without digests, such as the reference, all routes are read. Differences are checked a second time, because
-//! tables change while they are read.
+//! The command reads a digest of each VNI from both servers, and then the routes of the VNIs whose digests differ. From
+//! a server without digests, such as the reference, it reads all routes. It checks differences a second time, because
+//! tables change while the command reads them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;

@@ -44,7 +44,7 @@ pub(super) struct ServerSession {
     pub(super) routes: usize,
     /// The reports to the server.
     pub(super) reports: Reports,
-    /// Whether messages taken for the server are not written yet: until they are, nobody takes more.
+    /// Whether the peer task is still writing the messages that it took. It takes further messages only afterwards.
     is_writing: bool,
 }
 
@@ -286,7 +286,7 @@ impl Leaf {
     /// When [`Self::tick`] is due, or a message that waits for the time may go to a server.
     pub(in crate::client) fn deadline(&self) -> Option<Moment> {
         let quiet = self.sessions.values().flat_map(|session| session.awaited.values());
-        // A server that takes no data does not get its SUBSCRIBE in time: the time must not be asked for again and again.
+        // While a server takes no data, a SUBSCRIBE that is due cannot go out: its time would wake the actor endlessly.
         let takers = self.sessions.values().filter(|session| !session.is_writing);
         let drains = takers.filter_map(|session| session.adj_rib_out.deadline());
         let reports = self.sessions.values().filter_map(|session| session.reports.deadline());

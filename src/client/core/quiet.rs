@@ -9,7 +9,7 @@ const QUIET: Duration = Duration::from_secs(2);
 /// If changes never pause for [`QUIET`], the table counts as complete after this time.
 const QUIET_MAX: Duration = Duration::from_secs(30);
 
-/// When a table was asked for, and when its last update came.
+/// When the leaf subscribed to a table, and when the last update of the table arrived.
 #[derive(Debug)]
 pub(super) struct Quiet {
     pub(super) since: Moment,

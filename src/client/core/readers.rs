@@ -40,7 +40,7 @@ impl Leaf {
         (updates, done.into_iter().map(|(vni, _)| vni).collect())
     }
 
-    /// Nobody takes for the dataplane any more: the leaf need not keep changes for it.
+    /// No dataplane takes changes any more, so the leaf keeps none for it.
     pub(in crate::client) fn no_dataplane(&mut self) {
         self.has_dataplane = false;
         self.withheld.clear();

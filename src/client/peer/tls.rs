@@ -30,7 +30,7 @@ impl Carrier {
     /// longer than `time`.
     pub(super) async fn finish(self, time: Duration) {
         drop(self.ending);
-        // Nobody is left who wants to know how it ended.
+        // The session has ended, so the result matters to no caller.
         drop(timeout(time, self.pump).await);
     }
 }

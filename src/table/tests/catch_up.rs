@@ -356,18 +356,23 @@ fn a_journal_is_coalesced_in_portions_while_it_grows() {
             table.pull(C, 500);
         }
     }
+    println!("at most {longest} entries");
+    both_catch_up(&mut table, 20);
+    table.vnet.expire(Moment(20_000_000));
+    table.trim();
+    assert_eq!(table.vnet.held(), (20, 0));
+}
+
+/// B and C catch up, and then have so many routes. All of them came back, so B is sent nothing.
+fn both_catch_up(table: &mut Table, routes: usize) {
     // Otherwise the chunk that C was sent in the beginning would do for B.
     table.now = Moment(5_000_000);
     for peer in [B, C] {
         table.catch_up(peer);
-        assert_eq!(table.reader(peer).view.len(), 20);
+        assert_eq!(table.reader(peer).view.len(), routes);
     }
-    println!("at most {longest} entries");
     let got = table.got(B);
     assert!(got.is_empty(), "what came back is no news: {got:?}");
-    table.vnet.expire(Moment(20_000_000));
-    table.trim();
-    assert_eq!(table.vnet.held(), (20, 0));
 }
 
 /// Between two changes of a route come those of all others of its destination.
@@ -398,13 +403,7 @@ fn a_journal_is_coalesced_whatever_number_of_next_hops_changes_in_turn() {
             table.pull(C, 500);
         }
     }
-    table.now = Moment(5_000_000);
-    for peer in [B, C] {
-        table.catch_up(peer);
-        assert_eq!(table.reader(peer).view.len(), 40);
-    }
-    let got = table.got(B);
-    assert!(got.is_empty(), "what came back is no news: {got:?}");
+    both_catch_up(&mut table, 40);
 }
 
 #[test]

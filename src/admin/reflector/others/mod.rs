@@ -52,7 +52,7 @@ impl Default for Others {
 /// The answer of a reflector, or the reason why there is none.
 #[derive(Clone, Debug, Serialize)]
 struct Row {
-    /// The address that was asked; null for this reflector.
+    /// The HTTP address of the other reflector; null for this reflector.
     address: Option<SocketAddr>,
     error: Option<String>,
     #[serde(flatten)]

@@ -1,4 +1,4 @@
-//! Reads, from the text of `/metrics`, the values by which reflectors are told apart.
+//! Reads the values that identify a reflector from the text of `/metrics`.
 
 use serde::Serialize;
 
