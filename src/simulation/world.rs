@@ -169,9 +169,12 @@ impl World {
             self.obey(shard, output)?;
         }
         self.check_turn(shard)?;
-        // A table on its way to another shard may have routes to judge again.
-        let is_told =
-            self.behind_policy.is_empty() && self.coordinator.is_free() && self.handover.is_none();
+        // A table on its way to another shard may have routes to judge again. A connection that is prepared to leave
+        // gets its class by the new policy when it arrives, or when its shard takes the order to serve it again.
+        let is_told = self.behind_policy.is_empty()
+            && self.coordinator.is_free()
+            && self.handover.is_none()
+            && self.orders.is_empty();
         self.is_judging &= !(self.cluster.is_settled() && is_told);
         if self.cluster.is_settled() && !self.is_judging {
             self.model.settled = self.model.now();
