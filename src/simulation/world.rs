@@ -168,6 +168,16 @@ impl World {
         while let Some(output) = self.cluster.shards[shard].poll() {
             self.obey(shard, output)?;
         }
+        for place in places {
+            // A connection that is about to leave is not read, however long the move takes.
+            if let Some(client) = &mut self.clients[place]
+                && client.shard == shard
+                && !client.is_travelling
+                && self.cluster.shards[shard].is_leaving(client.slot)
+            {
+                client.unread_until = now;
+            }
+        }
         self.check_turn(shard)?;
         // A table on its way to another shard may have routes to judge again. A connection that is prepared to leave
         // gets its class by the new policy when it arrives, or when its shard takes the order to serve it again.
