@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn this_process_takes_memory_and_what_it_takes_shows() {
         let before = resident_memory().unwrap();
-        let block = vec![1_u8; 64 << 20];
+        let block = std::hint::black_box(vec![1_u8; 64 << 20]);
         assert!(resident_memory().unwrap() > before + (32 << 20));
         drop(block);
         if let Some(limit) = memory_limit() {
