@@ -7,8 +7,9 @@ const TOO_MUCH: f64 = 0.75;
 const FOR_LONG: Duration = Duration::from_millis(500);
 /// The load that each awake shard should have.
 const ENOUGH: f64 = 0.6;
-/// If this many peers connect soon after a start, a fleet connects again, and brings a load.
-pub(super) const FLEET: u64 = 64;
+/// If this many peers connect soon after a start, a fleet connects again, and brings a load. For fewer, shards that wake
+/// each other would cost more than they save, and a load that is too much for one shard wakes others anyway.
+const FLEET: u64 = 256;
 /// The weight of one look in the total without short peaks: roughly the looks of the last second count.
 const CALM: f64 = 0.1;
 /// If the load would have fit into one shard fewer for this long, one falls asleep.

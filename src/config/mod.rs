@@ -67,7 +67,7 @@ pub struct ReflectorConfig {
     /// The number of shards that stay awake at any load, from 1 on. More than
     /// [`ReflectorConfig::shards`] counts as that many.
     pub min_shards: usize,
-    /// For how long after a start 64 connections wake all shards: a fleet connects again at that time.
+    /// For how long after a start 256 connections wake all shards: a fleet connects again at that time.
     pub wake_all_for: Duration,
     /// The cores of the shards.
     pub pin: Pin,

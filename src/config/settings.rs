@@ -146,8 +146,8 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
     Setting::new("pin", one!(ReflectorConfig: pin, PIN))
         .meaning(
             "Cores to which shards are pinned: a list such as 0-3,8; off, to let the scheduler \
-             choose; or auto, which pins the shards if their number is that of the usable cores or \
-             a multiple of it, and otherwise lets the scheduler choose",
+             choose; or auto, which gives each shard a core of its own, and lets the scheduler \
+             choose if there are more shards than cores and not a multiple of them",
         )
         .details("See [Cores](#cores)"),
     Setting::new("io", one!(ReflectorConfig: io, IO))

@@ -18,6 +18,12 @@ pub fn allowed_cpus() -> Vec<usize> {
     (0..count).collect()
 }
 
+/// The core on which the calling thread runs; 0 if the system does not say.
+#[must_use]
+pub(crate) fn present_cpu() -> usize {
+    sys::present()
+}
+
 /// The CPU time that the control groups of this process grant, in cores; `None` without a limit. Groups are nested: the
 /// lowest limit counts.
 #[must_use]
@@ -56,7 +62,7 @@ mod sys {
     use std::fs::read_to_string;
     use std::io;
 
-    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 
     use super::quotas::{v1_quota, v2_quota};
     use crate::io::control_group::{Group, groups, walk};
@@ -71,6 +77,10 @@ mod sys {
             |_| Vec::new(),
             |set| (0..CpuSet::MAX_CPU).filter(|&cpu| set.is_set(cpu)).collect(),
         )
+    }
+
+    pub(super) fn present() -> usize {
+        sched_getcpu()
     }
 
     pub(super) fn pin(cpu: usize) -> io::Result<()> {
@@ -145,6 +155,10 @@ mod sys {
         Vec::new()
     }
 
+    pub(super) fn present() -> usize {
+        0
+    }
+
     pub(super) fn quota() -> Option<f64> {
         None
     }
@@ -172,6 +186,7 @@ mod tests {
     fn this_machine_has_a_core_to_pin_to() {
         let cpus = allowed_cpus();
         assert!(cpus.is_sorted() && !cpus.is_empty());
+        assert!(cfg!(not(target_os = "linux")) || cpus.contains(&present_cpu()));
         assert!((1..=cpus.len()).contains(&shards_for(cpus.len())));
     }
 

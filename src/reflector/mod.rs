@@ -1,7 +1,7 @@
 //! A running reflector: threads, listeners, connections, and its end.
 //!
-//! State: one thread per shard, each with its own event loop; the threads are pinned if their number is that of the
-//! cores or a multiple of it. Shards share only the channels of the mesh. One control thread accepts connections and
+//! State: one thread per shard, each with its own event loop; the threads are pinned, each to a core of its own
+//! if there are enough cores. Shards share only the channels of the mesh. One control thread accepts connections and
 //! hands each to the shard with the fewest.
 //!
 //! This folder connects the pure `shard` with sockets, clocks and logs: `driver` runs the event loop, `connection`

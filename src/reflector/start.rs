@@ -209,7 +209,7 @@ impl Machine {
         if !(1..=1024).contains(&shards) {
             return Err(StartError::Shards(shards));
         }
-        let places = config.pin.places(shards, &allowed)?;
+        let places = config.pin.places(shards, &allowed, io::present_cpu())?;
         let (backend, why) = io::choose(config.io)?;
         if let Some(why) = why {
             warn!("using epoll instead of io_uring: {why}");
