@@ -64,11 +64,21 @@ impl Connections {
         Err(CloseReason::Blocked(block.id))
     }
 
-    /// Whether a peer may subscribe to a VNI.
+    /// Whether a peer may subscribe to a VNI. It may not yet, if this shard does not have the policy that knows it.
     pub(super) fn judge_subscription(&mut self, slot: Slot, vni: Vni) -> Result<bool, CloseReason> {
+        if self.is_ahead(slot) {
+            return Ok(false);
+        }
         let class = self.peers[slot].standing.rights.class;
         let judgement = self.settings.policy.subscribes(class, vni);
         self.obey(slot, judgement, Some(vni))
+    }
+
+    /// Whether a newer policy than this shard has knows the peer: it has come from a shard that adopted that policy
+    /// earlier. This shard is about to adopt it, too, and judges the peer then.
+    fn is_ahead(&self, slot: Slot) -> bool {
+        let Rights { generation, .. } = self.peers[slot].standing.rights;
+        generation != Rights::UNKNOWN.generation && generation > self.settings.policy.generation()
     }
 
     /// The policy for peers.
@@ -151,10 +161,10 @@ impl Connections {
     /// subscriptions that are allowed now begin. A session that subscribes to a VNI which it may no longer see is
     /// closed, since only the end of its session makes a deployed client forget.
     pub(super) fn reclassify(&mut self, slot: Slot, owners: &mut Owners<'_>) {
-        let rights = self.rights_of(slot);
-        if !self.peers[slot].session.has_begun() {
+        if !self.peers[slot].session.has_begun() || self.is_ahead(slot) {
             return;
         }
+        let rights = self.rights_of(slot);
         if let Err(reason) = self.look_for_block(slot, rights) {
             return self.close(slot, reason, owners);
         }

@@ -117,6 +117,27 @@ fn a_subscription_that_is_allowed_on_arrival_takes_no_changes_from_the_others() 
 }
 
 #[test]
+fn a_subscription_that_only_the_newer_policy_allows_goes_on_where_the_older_one_is_in_force() {
+    let (mut cluster, slot, vnis) = reader(0);
+    let earlier = may_subscribe(&vnis[..1]).policy;
+    let policy = Arc::new((*may_subscribe(&vnis).policy).clone().behind(&earlier));
+    let settings = ShardConfig { policy, ..ShardConfig::default() };
+    cluster.shards[0].set_settings(settings.clone());
+    go_on(&mut cluster);
+    assert_eq!(received(&cluster, 0), (2, 0));
+    let traveller = take_out(&mut cluster, 0, slot, 1);
+    let slot = cluster.shards[1].arrive(cluster.now, traveller);
+    go_on(&mut cluster);
+    // It ends the subscription there and begins it again: only the newer policy can judge that.
+    cluster.say(1, slot, &encode(&[Message::Unsubscribe(vnis[1]), Message::Subscribe(vnis[1])]));
+    go_on(&mut cluster);
+    assert_eq!(received(&cluster, 1), (2, 0));
+    cluster.shards[1].set_settings(settings);
+    go_on(&mut cluster);
+    assert_eq!(received(&cluster, 1), (3, 0));
+}
+
+#[test]
 fn the_time_of_a_move_does_not_count_against_a_slow_peer() {
     let mut cluster = Cluster::new(2);
     let send_hold = Duration::from_secs(2);
