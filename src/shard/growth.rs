@@ -70,7 +70,7 @@ impl From<Weight> for Amounts {
     /// A VNI of this weight.
     fn from(weight: Weight) -> Self {
         let Weight { routes, announcements } = weight;
-        Self { routes, announcements, vnis: 1 }
+        Self { routes: routes.into(), announcements: announcements.into(), vnis: 1 }
     }
 }
 
@@ -130,7 +130,7 @@ impl Growth {
     /// Counts a VNI that weighs more or less than before.
     #[inline]
     pub(in crate::shard) fn weighed(&mut self, before: Weight, after: Weight) {
-        self.grown.routes += after.routes - before.routes;
-        self.grown.announcements += after.announcements - before.announcements;
+        self.grown += after.into();
+        self.grown -= before.into();
     }
 }

@@ -70,10 +70,10 @@ impl Shard {
         for (_, entry) in self.tables.owned().iter() {
             let size = entry.table.size();
             held.vnis += 1;
-            held.routes += size.routes;
-            held.tombstones += size.tombstones;
-            held.filtered += size.filtered;
-            held.journal += size.journal;
+            held.routes += u64::from(size.routes);
+            held.tombstones += u64::from(size.tombstones);
+            held.filtered += u64::from(size.filtered);
+            held.journal += u64::from(size.journal);
         }
         held
     }

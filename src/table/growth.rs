@@ -13,15 +13,24 @@ use crate::wire::Action;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Weight {
     /// Routes that at least one peer announces.
-    pub(crate) routes: i64,
+    pub(crate) routes: u32,
     /// Announcements: a route counts once for each peer that announces it, also one that a policy refuses.
-    pub(crate) announcements: i64,
+    pub(crate) announcements: u32,
 }
 
 /// A count as a signed number.
 #[inline]
 pub(crate) fn amount(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A count in half the room: each VNI keeps some, and none holds four billion of anything.
+#[inline]
+pub(super) fn to_u32<N>(count: N) -> u32
+where
+    u32: TryFrom<N>,
+{
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// The amounts that may still be added. A withdrawal makes room again.
@@ -84,10 +93,10 @@ impl Vnet {
     /// Its weight against limits.
     #[inline]
     pub(crate) fn weight(&self) -> Weight {
-        let routes = amount(self.routes.announced());
-        let kept = i64::try_from(self.filtered()).unwrap_or(i64::MAX);
-        let announcements = routes + amount(self.routes.further_total()) + kept;
-        Weight { routes, announcements }
+        let routes = to_u32(self.routes.announced());
+        let further = to_u32(self.routes.further_total());
+        let kept = to_u32(self.filtered());
+        Weight { routes, announcements: routes.saturating_add(further).saturating_add(kept) }
     }
 
     /// Applies announcements and withdrawals of a member, in order, but skips an announcement without

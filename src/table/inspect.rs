@@ -5,6 +5,7 @@
 
 use super::batch::Audience;
 use super::catch_up::is_dumped;
+use super::growth::to_u32;
 use super::member::{Origin, Subscription};
 use super::rows::{
     ANNOUNCERS_MAX, DestinationInfo, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter, RouteInfo,
@@ -28,11 +29,11 @@ pub(crate) struct Slice<T> {
 /// The share of a table in its shard's occupancy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Size {
-    pub(crate) routes: u64,
-    pub(crate) tombstones: u64,
-    pub(crate) journal: u64,
-    pub(crate) filtered: u64,
-    pub(crate) stale: u64,
+    pub(crate) routes: u32,
+    pub(crate) tombstones: u32,
+    pub(crate) journal: u32,
+    pub(crate) filtered: u32,
+    pub(crate) stale: u32,
 }
 
 /// The facts that the owner of a VNI knows about one peer and one destination.
@@ -78,13 +79,13 @@ pub(crate) struct RouteFacts {
 impl Vnet {
     /// The size of the table.
     pub(crate) fn size(&self) -> Size {
-        let routes = self.routes.announced() as u64;
+        let routes = self.routes.announced();
         Size {
-            routes,
-            tombstones: (self.routes.held() as u64).saturating_sub(routes),
-            journal: self.journal.len() as u64,
-            filtered: self.filtered(),
-            stale: self.stale_routes(),
+            routes: to_u32(routes),
+            tombstones: to_u32(self.routes.held().saturating_sub(routes)),
+            journal: to_u32(self.journal.len()),
+            filtered: to_u32(self.filtered()),
+            stale: to_u32(self.stale_routes()),
         }
     }
 
@@ -97,13 +98,13 @@ impl Vnet {
         VniInfo {
             vni: self.vni,
             shard,
-            routes,
-            tombstones,
+            routes: routes.into(),
+            tombstones: tombstones.into(),
             members: self.members.count() as u64,
             subscribers: in_sync + behind,
             behind,
-            journal,
-            filtered,
+            journal: journal.into(),
+            filtered: filtered.into(),
         }
     }
 

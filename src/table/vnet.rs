@@ -76,6 +76,8 @@ pub(crate) struct Vnet {
     /// When the first update of the open batch was received.
     pub(super) open_since: Moment,
     pub(super) ages: Ages,
+    /// Since when withdrawals have waited for subscribers to take earlier ones; kept by the caller.
+    pub(crate) ahead_since: Option<Moment>,
     /// Changes that were merged into an earlier one of the open batch; taken by the caller.
     pub(crate) coalesced: u64,
     /// Whether clients' batches are encoded even if there is no subscriber.
@@ -103,6 +105,7 @@ impl Vnet {
             clock: Moment::default(),
             open_since: Moment::default(),
             ages: Ages::default(),
+            ahead_since: None,
             coalesced: 0,
             is_monitored: false,
         }

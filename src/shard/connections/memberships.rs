@@ -5,25 +5,43 @@ use super::vni_map::VniMap;
 use crate::session::CloseReason;
 use crate::wire::Vni;
 
-/// A peer's part in one VNI.
-#[derive(Debug, Default)]
+/// The place of a subscription that there is not.
+const NOWHERE: u32 = u32::MAX;
+
+/// A peer's part in one VNI. A peer may have thousands, so it takes 20 bytes.
+#[derive(Debug)]
 struct Membership {
-    /// Place in the VNI's list of local subscribers, and the subscription's number.
-    subscription: Option<(u32, u32)>,
-    /// The peer has subscribed, and the policy refuses the subscription.
-    is_refused: bool,
+    /// Place in the VNI's list of local subscribers, and the subscription's number; [`NOWHERE`] without a subscription.
+    subscription: (u32, u32),
     /// Routes that the peer announces in the VNI, by the owner's last count.
     routes: u32,
     /// A number that no other entry has, and that every update of this entry changes.
     version: u32,
+    /// The peer has subscribed, and the policy refuses the subscription.
+    is_refused: bool,
     /// Whether the VNI is in [`Memberships::unused`].
     is_listed: bool,
 }
 
+impl Default for Membership {
+    fn default() -> Self {
+        let subscription = (NOWHERE, 0);
+        Self { subscription, routes: 0, version: 0, is_refused: false, is_listed: false }
+    }
+}
+
 impl Membership {
+    fn subscription(&self) -> Option<(u32, u32)> {
+        self.subscribes().then_some(self.subscription)
+    }
+
+    fn subscribes(&self) -> bool {
+        self.subscription.0 != NOWHERE
+    }
+
     /// Whether the peer takes part, as far as its shard knows.
     fn is_used(&self) -> bool {
-        self.subscription.is_some() || self.is_refused || self.routes > 0
+        self.subscribes() || self.is_refused || self.routes > 0
     }
 }
 
@@ -85,11 +103,11 @@ impl Memberships {
             return Err(CloseReason::MaxSubscriptions(max));
         }
         let entry = self.vnis.or_default(vni);
-        if entry.subscription.is_some() {
+        if entry.subscribes() {
             return Ok(None);
         }
         let id = self.next_subscription;
-        entry.subscription = Some((place, id));
+        entry.subscription = (place, id);
         entry.is_refused = false;
         self.used += u32::from(!is_used);
         self.subscriptions += 1;
@@ -104,7 +122,7 @@ impl Memberships {
             return Err(CloseReason::MaxSubscriptions(max));
         }
         let entry = self.vnis.or_default(vni);
-        entry.is_refused = entry.subscription.is_none();
+        entry.is_refused = !entry.subscribes();
         self.used += u32::from(!is_used && entry.is_refused);
         Ok(())
     }
@@ -144,7 +162,7 @@ impl Memberships {
 
     /// Ends a subscription and the peer's other part in the VNI. Returns its place; `None` without a subscription.
     pub(in crate::shard) fn unsubscribe(&mut self, vni: Vni) -> Option<u32> {
-        let (place, _) = self.vnis.get(vni)?.subscription?;
+        let (place, _) = self.vnis.get(vni)?.subscription()?;
         self.vnis.remove(vni);
         self.used -= 1;
         self.subscriptions -= 1;
@@ -153,7 +171,7 @@ impl Memberships {
 
     /// A subscription's place in the list of the VNI's local subscribers, and its number.
     pub(in crate::shard) fn subscription(&self, vni: Vni) -> Option<(u32, u32)> {
-        self.vnis.get(vni)?.subscription
+        self.vnis.get(vni)?.subscription()
     }
 
     /// Whether a subscription's number is that of the present subscription.
@@ -163,9 +181,8 @@ impl Memberships {
 
     /// Gives a subscription another place in the list of the VNI's local subscribers.
     pub(in crate::shard) fn set_place(&mut self, vni: Vni, place: u32) {
-        let entry = self.vnis.get_mut(vni);
-        if let Some((at, _)) = entry.and_then(|entry| entry.subscription.as_mut()) {
-            *at = place;
+        if let Some(entry) = self.vnis.get_mut(vni).filter(|entry| entry.subscribes()) {
+            entry.subscription.0 = place;
         }
     }
 
@@ -192,7 +209,7 @@ impl Memberships {
 
     /// Removes all entries. Returns each VNI with the subscription's place, in ascending order.
     pub(in crate::shard) fn take(&mut self) -> impl Iterator<Item = (Vni, Option<u32>)> + use<> {
-        let place = |entry: Membership| entry.subscription.map(|(place, _)| place);
+        let place = |entry: Membership| entry.subscription().map(|(place, _)| place);
         self.vnis.take().map(move |(vni, entry)| (vni, place(entry)))
     }
 
@@ -206,7 +223,7 @@ impl Memberships {
     pub(super) fn iter(&self) -> impl Iterator<Item = (Vni, bool, bool, u32)> {
         self.vnis
             .iter()
-            .map(|(vni, entry)| (vni, entry.subscription.is_some(), entry.is_refused, entry.routes))
+            .map(|(vni, entry)| (vni, entry.subscribes(), entry.is_refused, entry.routes))
     }
 
     /// Adds a VNI in which the peer took part elsewhere. Returns the number of its subscription, if it subscribes.
@@ -216,11 +233,11 @@ impl Memberships {
         entry.routes = routes;
         self.routes += i64::from(routes);
         if subscribes {
-            entry.subscription = Some((0, self.next_subscription));
+            entry.subscription = (0, self.next_subscription);
             self.next_subscription += 1;
             self.subscriptions += 1;
         }
-        let id = entry.subscription.map(|(_, id)| id);
+        let id = entry.subscription().map(|(_, id)| id);
         self.used += u32::from(entry.is_used());
         list_unused(&mut self.unused, vni, entry);
         id
@@ -230,7 +247,8 @@ impl Memberships {
     pub(in crate::shard) fn subscriptions_mut(
         &mut self,
     ) -> impl Iterator<Item = (Vni, &mut (u32, u32))> {
-        self.vnis.iter_mut().filter_map(|(vni, entry)| Some((vni, entry.subscription.as_mut()?)))
+        let entries = self.vnis.iter_mut().filter(|(_, entry)| entry.subscribes());
+        entries.map(|(vni, entry)| (vni, &mut entry.subscription))
     }
 
     /// Takes the owner's count of the peer's routes in a VNI, and the change of that count.

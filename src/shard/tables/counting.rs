@@ -63,7 +63,8 @@ impl Counting {
 impl Occupancy {
     /// Changes a table's share of the sums.
     pub(super) fn resize(&mut self, before: &Size, after: &Size) {
-        let moved = |total: u64, of: fn(&Size) -> u64| total + of(after) - of(before);
+        let moved =
+            |total: u64, of: fn(&Size) -> u32| total + u64::from(of(after)) - u64::from(of(before));
         self.routes = moved(self.routes, |size| size.routes);
         self.tombstones = moved(self.tombstones, |size| size.tombstones);
         self.journal = moved(self.journal, |size| size.journal);

@@ -136,7 +136,7 @@ impl Tables {
     fn watch_vni(&mut self, id: TableId, hit: bool) {
         let most = self.settings.vni_limits.routes;
         let entry = &mut self.owned[id];
-        let routes = entry.weighed.routes.unsigned_abs();
+        let routes = u64::from(entry.weighed.routes);
         if most == 0 {
             return;
         }

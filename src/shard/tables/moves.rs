@@ -124,11 +124,11 @@ impl Tables {
     pub(in crate::shard) fn put(&mut self, tables: Tenants) {
         for mut entry in tables.0 {
             (entry.is_dirty, entry.lingers, entry.is_untidy) = (false, false, false);
-            entry.waits = None;
             let vni = entry.table.vni();
             let is_monitored = self.monitors.covers(vni);
             let has_work = entry.table.opened().is_some_and(|vnet| {
                 vnet.is_monitored = is_monitored;
+                vnet.ahead_since = None;
                 vnet.has_work()
             });
             self.counting.moved(&Size::default(), &entry.counted);

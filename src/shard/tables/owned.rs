@@ -15,8 +15,6 @@ handle!(
 #[derive(Debug)]
 pub(in crate::shard) struct Owned {
     pub(in crate::shard) table: Table,
-    /// The time since which routes of departed members have waited for subscribers to take earlier ones.
-    pub(super) waits: Option<Moment>,
     /// Whether the shard for a guest has been told that clients subscribe, and that they take part.
     pub(super) is_wanted: bool,
     pub(super) is_used: bool,
@@ -38,6 +36,10 @@ pub(in crate::shard) struct Owned {
     pub(super) level: Level,
 }
 
+/// A fleet has tens of thousands, and the allocator gives 192 bytes to a value of 129.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Owned>() <= 128);
+
 /// For how long a VNI waits for its subscribers to take earlier withdrawals before it withdraws more.
 const PATIENCE: Duration = Duration::from_millis(20);
 /// How soon a waiting VNI looks again whether subscribers have taken them: another shard's subscribers do not tell.
@@ -48,10 +50,10 @@ pub(super) const SHARE: usize = 2048;
 impl Owned {
     /// Whether to withdraw no more now: subscribers still have much to take, and have not had long to take it.
     pub(super) fn waits_for_subscribers(&mut self, now: Moment) -> bool {
-        let is_ahead = self.table.open().is_ahead();
-        let waits = is_ahead && now < *self.waits.get_or_insert(now) + PATIENCE;
+        let vnet = self.table.open();
+        let waits = vnet.is_ahead() && now < *vnet.ahead_since.get_or_insert(now) + PATIENCE;
         if !waits {
-            self.waits = None;
+            vnet.ahead_since = None;
         }
         waits
     }
@@ -61,7 +63,6 @@ impl Owned {
         let (counted, weighed) = (table.size(), table.weight());
         Self {
             table,
-            waits: None,
             is_wanted: false,
             is_used: false,
             is_dirty: false,

@@ -108,7 +108,8 @@ impl Tables {
     pub(super) fn begin_review(&mut self, id: TableId) {
         let size = self.owned[id].table.size();
         let has_rules = self.settings.policy.has_rules();
-        if size.filtered > 0 || (has_rules && size.routes + size.tombstones > 0) {
+        let has_routes = size.routes > 0 || size.tombstones > 0;
+        if size.filtered > 0 || (has_rules && has_routes) {
             self.opened(id).begin_review();
             self.list_for_review(id);
         }

@@ -81,7 +81,7 @@ impl Tables {
     pub(super) fn pack_at_once(&mut self, id: TableId, was_packed: bool) -> bool {
         let entry = &mut self.owned[id];
         let Size { routes, tombstones, journal, filtered, .. } = entry.table.size();
-        let is_small = was_packed || routes + tombstones + journal + filtered == 0;
+        let is_small = was_packed || [routes, tombstones, journal, filtered] == [0; 4];
         if entry.is_dirty || entry.is_untidy || !is_small {
             return false;
         }
