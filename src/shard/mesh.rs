@@ -12,17 +12,20 @@
 //!   here or with their owner, is not read, and TCP slows it down.
 //!
 //! Order: deliveries as sent; requests as sent by each peer. Nothing relies on any other order.
+//!
+//! While a peer's connection is on its way to another shard, no shard has it. Deliveries for the peer wait here, with
+//! the owner that makes them, until the connection has arrived, stays after all, or has ended; see [`super::moves`].
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use ahash::RandomState;
+use ahash::{AHashMap, RandomState};
 
 use super::fair::FairQueue;
 use super::layout::{GuestKind, Layout};
 use super::message::{Delivery, Request};
 use super::placement::{PartitionId, Partitions, Placement};
-use crate::ids::ShardId;
+use crate::ids::{PeerId, ShardId};
 use crate::wire::Vni;
 
 /// The largest number of parcels on their way from one shard to another in one lane.
@@ -60,6 +63,8 @@ pub(crate) struct Mesh {
     lanes: Vec<Lanes>,
     /// Deliveries of this shard's tables to its own connections.
     own: VecDeque<Delivery>,
+    /// Peers whose connections are on their way, each with the deliveries that it must get where it arrives.
+    travelling: AHashMap<PeerId, Vec<Delivery>>,
     /// See [`super::ShardBounds`].
     delivery_room: usize,
     request_room: usize,
@@ -82,6 +87,7 @@ impl Mesh {
             hasher: hash.clone(),
             lanes: (0..layout.all()).map(|_| lanes()).collect(),
             own: VecDeque::new(),
+            travelling: AHashMap::with_hasher(hash.clone()),
             delivery_room: bounds.delivery_room,
             request_room: bounds.request_room,
         }
@@ -159,9 +165,26 @@ impl Mesh {
         self.lanes[to.index()].requests.push(request);
     }
 
+    /// Keeps deliveries for a peer from now on: its connection is about to leave its shard.
+    pub(super) fn departs(&mut self, peer: PeerId) {
+        self.travelling.entry(peer).or_default();
+    }
+
+    /// Sends a peer's kept deliveries, in order, to the shard where its connection is now. Harmless when there are none.
+    pub(super) fn settles(&mut self, peer: PeerId, at: ShardId) {
+        for delivery in self.travelling.remove(&peer).into_iter().flatten() {
+            self.deliver(at, delivery);
+        }
+    }
+
     /// Puts a delivery into the lane to a shard, which may be this one.
     pub(super) fn deliver(&mut self, to: ShardId, delivery: Delivery) {
-        if to == self.id {
+        if !self.travelling.is_empty()
+            && let Some(peer) = delivery.follows()
+            && let Some(kept) = self.travelling.get_mut(&peer)
+        {
+            kept.push(delivery);
+        } else if to == self.id {
             self.own.push_back(delivery);
         } else {
             self.lanes[to.index()].deliveries.push_back(delivery);
@@ -213,6 +236,12 @@ impl Mesh {
     /// Whether a message waits for another shard.
     pub(super) fn has_outgoing(&self) -> bool {
         self.lanes.iter().any(|lanes| !lanes.requests.is_empty() || !lanes.deliveries.is_empty())
+    }
+
+    /// The number of peers for which deliveries are kept.
+    #[cfg(test)]
+    pub(super) fn travelling(&self) -> usize {
+        self.travelling.len()
     }
 
     /// The numbers of requests and of deliveries that wait to be sent.

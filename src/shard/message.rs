@@ -49,6 +49,10 @@ pub(crate) enum Request {
     /// sealed batch. A request has few VNIs, so a peer with many sends several; each is answered by
     /// [`Delivery::Relocated`]. `is_last`: no other to this owner follows for this move.
     Relocate { origin: Origin, to: ShardId, vnis: Vec<Vni>, number: u64, is_last: bool },
+    /// The move of a peer's connection is over: the connection is on this shard, or the session has ended there. The
+    /// owner sends what it has kept for the peer meanwhile. A peer whose connection stays sends a
+    /// [`Request::Relocate`] instead, to its own shard.
+    Settle { peer: PeerId, at: ShardId },
     /// This shard sends nothing more for the partitions that move in this epoch.
     Fence { epoch: u64 },
     /// The sender has taken in every delivery of the tables that move in this epoch.
@@ -69,6 +73,7 @@ impl Request {
             Self::Leave { peer, .. }
             | Self::Hold { peer, .. }
             | Self::FellBehind { peer, .. }
+            | Self::Settle { peer, .. }
             | Self::Pull { peer, .. } => Some(*peer),
             Self::Fence { .. } | Self::Confirm { .. } => None,
         }
@@ -87,16 +92,20 @@ impl Request {
             | Self::Mark { vni, .. }
             | Self::FellBehind { vni, .. }
             | Self::Pull { vni, .. } => Some(*vni),
-            Self::Relocate { .. } | Self::Fence { .. } | Self::Confirm { .. } => None,
+            Self::Relocate { .. }
+            | Self::Settle { .. }
+            | Self::Fence { .. }
+            | Self::Confirm { .. } => None,
         }
     }
 
     /// Whether it is useless once its peer's session has ended. As a rule the end withdraws the routes that it would
     /// announce. If the peer's routes stay for a time (`is_held`), they are those that the peer has announced and not
-    /// withdrawn.
+    /// withdrawn. A request that ends a move is never useless: the owner keeps deliveries for the peer.
     pub(crate) fn is_moot(&self, is_held: bool) -> bool {
         match self {
-            Self::Leave { .. } | Self::Hold { .. } => false,
+            Self::Leave { .. } | Self::Hold { .. } | Self::Settle { .. } => false,
+            Self::Relocate { origin, to, is_last, .. } => *to != origin.shard || !is_last,
             Self::Updates { .. } | Self::Classify { .. } | Self::Adopt { .. } => !is_held,
             _ => true,
         }
@@ -151,6 +160,26 @@ pub(crate) enum Delivery {
     Relocated { peer: PeerId, owner: ShardId, vnis: Vec<Vni>, number: u64, is_last: bool },
     /// The owner sends nothing more for the tables that move in this epoch: answer by [`Request::Confirm`].
     Fence { owner: ShardId, epoch: u64 },
+}
+
+impl Delivery {
+    /// The peer that must get it, wherever its connection goes. Batches are for all peers of a shard, and the answer to
+    /// a [`Request::Relocate`] goes to the shard that asks.
+    pub(super) fn follows(&self) -> Option<PeerId> {
+        match self {
+            Self::Chunk { peer, .. }
+            | Self::Announced { peer, .. }
+            | Self::Refused { peer, .. }
+            | Self::Unserved { peer, .. }
+            | Self::Forgotten { peer, .. }
+            | Self::Marked { peer, .. }
+            | Self::TooFarBehind { peer, .. } => Some(*peer),
+            Self::Batch { .. }
+            | Self::Wanted { .. }
+            | Self::Relocated { .. }
+            | Self::Fence { .. } => None,
+        }
+    }
 }
 
 /// The effects of a peer's updates in a VNI.

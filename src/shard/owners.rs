@@ -105,6 +105,14 @@ impl Owners<'_> {
         }
     }
 
+    /// Tells every shard that the move of a peer's connection has ended here.
+    pub(super) fn settle(&mut self, peer: PeerId) {
+        let at = self.mesh.id();
+        for shard in self.mesh.shards() {
+            self.request_to(shard, Request::Settle { peer, at });
+        }
+    }
+
     /// Begins to move partitions.
     pub(super) fn reassign(
         &mut self,

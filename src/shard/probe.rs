@@ -21,6 +21,11 @@ impl Shard {
         (peer.counts.bytes_sent, peer.pacer.as_ref().map(|pacer| pacer.sent_in_all()))
     }
 
+    /// The number of routes that a peer announces, as its shard counts them.
+    pub(crate) fn routes_of(&self, slot: Slot) -> i64 {
+        self.connections.peers()[slot].memberships.routes()
+    }
+
     /// Whether the shard owns no table.
     pub(crate) fn owns_nothing(&self) -> bool {
         self.tables.owned().iter().next().is_none()
@@ -81,7 +86,12 @@ impl Shard {
     /// The leftovers as text; empty when every peer has gone and nothing leaks.
     pub(crate) fn leftovers(&self) -> String {
         let (requests, deliveries) = self.mesh.waiting();
-        let mesh = [("outgoing requests", requests), ("outgoing deliveries", deliveries)];
+        let travelling = self.mesh.travelling();
+        let mesh = [
+            ("outgoing requests", requests),
+            ("outgoing deliveries", deliveries),
+            ("travelling peers", travelling),
+        ];
         let left = self.connections.leftovers().into_iter().chain(self.tables.leftovers());
         let left = left.chain(mesh).filter(|(_, count)| *count > 0);
         left.map(|(name, count)| format!("{count} {name}; ")).collect()

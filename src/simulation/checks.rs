@@ -99,6 +99,7 @@ impl World {
             }
             CloseReason::MaxRoutes(max) => *max == limits.routes_per_peer && *max < 1000,
             CloseReason::TooFarBehind => self.plan.gives_up(),
+            CloseReason::Policy(_) => self.has_closed,
             _ => false,
         };
         if is_fair { Ok(()) } else { Err(format!("closed for no good reason: {reason}")) }
@@ -150,8 +151,17 @@ impl World {
             if counted != handed || paced.is_some_and(|paced| paced > handed) {
                 return Err(format!("{id} was sent {handed} bytes, counted {counted}, {paced:?}"));
             }
+            if let Some(key) = self.model.fatal_route_of(id) {
+                let route = self.plan.show(key);
+                return Err(format!("{id} is not closed for {route}, which the policy refuses"));
+            }
+            let counted = self.cluster.shards[client.shard].routes_of(client.slot);
+            let announced = self.model.routes_of(id);
+            if counted != i64::try_from(announced).unwrap_or(i64::MAX) {
+                return Err(format!("{id} announces {announced} routes, counted {counted}"));
+            }
             let max = self.plan.settings.limits.routes_per_peer;
-            if self.model.routes_of(id) as u64 > max {
+            if announced as u64 > max {
                 return Err(format!("{id} announces more than {max} routes"));
             }
             for (vni, subscription) in &client.subscriptions {

@@ -30,6 +30,8 @@ struct Announcer {
     is_allowed: bool,
     /// When the announcement began, or was allowed.
     since: u64,
+    /// Whether the present policy closes the peer for it: it had reached the owner of its VNI when the policy came.
+    is_fatal: bool,
 }
 
 /// See the module's documentation.
@@ -70,20 +72,23 @@ impl Model {
         if announcers.contains_key(&peer) {
             return false;
         }
-        announcers.insert(peer, Announcer { is_server, is_allowed, since: self.clock });
+        announcers
+            .insert(peer, Announcer { is_server, is_allowed, since: self.clock, is_fatal: false });
         true
     }
 
-    /// Another policy comes into force. Returns the routes that it hides.
-    pub(super) fn judge(&mut self, allows: impl Fn(PeerId, Key) -> bool) -> Vec<Key> {
+    /// Another policy comes into force, which may close peers whose routes it hides. Returns these routes.
+    pub(super) fn judge(&mut self, closes: bool, allows: impl Fn(PeerId, Key) -> bool) -> Vec<Key> {
         self.clock += 1;
         let mut hidden = Vec::new();
         for (key, announcers) in &mut self.routes {
             for (peer, about) in announcers {
                 let before = std::mem::replace(&mut about.is_allowed, allows(*peer, *key));
+                let is_hidden = before && !about.is_allowed;
+                about.is_fatal = closes && is_hidden && about.since <= self.settled;
                 if about.is_allowed && !before {
                     about.since = self.clock;
-                } else if before && !about.is_allowed {
+                } else if is_hidden {
                     hidden.push(*key);
                 }
             }
@@ -136,6 +141,13 @@ impl Model {
                 (!peers.is_empty()).then_some(((*dest, *hop), peers))
             })
             .collect()
+    }
+
+    /// A route of a peer for which the policy closes the peer, if there is one.
+    pub(super) fn fatal_route_of(&self, peer: PeerId) -> Option<Key> {
+        let is_fatal =
+            |by: &BTreeMap<PeerId, Announcer>| by.get(&peer).is_some_and(|it| it.is_fatal);
+        self.routes.iter().find(|(_, by)| is_fatal(by)).map(|(key, _)| *key)
     }
 
     /// The number of routes that a peer announces.

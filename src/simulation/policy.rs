@@ -63,6 +63,8 @@ pub(super) struct Planned {
     classes: [Option<Class>; HOMES.len()],
     /// A VNI to which no client may subscribe.
     hidden: Option<Vni>,
+    /// Whether it closes the sessions of clients of which it refuses something.
+    pub(super) closes: bool,
 }
 
 impl Planned {
@@ -70,7 +72,7 @@ impl Planned {
     pub(super) fn open(selections: &Selections) -> Self {
         let is_needed = selections.iter().any(|it| *it != Selection::default());
         let class = |selection| is_needed.then(|| Class { selection, ..Class::default() });
-        Self { classes: selections.map(class), hidden: None }
+        Self { classes: selections.map(class), ..Self::default() }
     }
 
     pub(super) fn draw(rng: &mut Rng, selections: &Selections) -> Self {
@@ -85,7 +87,7 @@ impl Planned {
                 })
                 .or(class)
         });
-        Self { classes, hidden: None }
+        Self { classes, hidden: None, closes: rng.chance(200) }
     }
 
     /// The same policy, and no client may subscribe to this VNI.
@@ -129,6 +131,9 @@ impl Planned {
 impl fmt::Display for Planned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "[policy]")?;
+        if self.closes {
+            writeln!(f, "verdict = \"close\"")?;
+        }
         for (home, class) in self.classes.iter().enumerate() {
             let Some(Class { selection, announce, rules }) = class else { continue };
             writeln!(f, "[[policy.class]]")?;

@@ -52,6 +52,8 @@ pub(super) struct World {
     pub(super) policy: Planned,
     pub(super) choices: Choices,
     pub(super) is_judging: bool,
+    /// Whether some policy so far has closed sessions.
+    pub(super) has_closed: bool,
     /// Shards that do not know that policy yet.
     pub(super) behind_policy: BTreeSet<usize>,
     /// Whether everything moves at once and no client misbehaves.
@@ -90,6 +92,7 @@ impl World {
             policy,
             choices: Choices::default(),
             is_judging: false,
+            has_closed: false,
             behind_policy: BTreeSet::new(),
             is_calm: false,
             trace: seed,
@@ -276,7 +279,8 @@ impl World {
         let homes: BTreeMap<_, _> =
             self.clients.iter().flatten().map(|client| (client.id, client.profile.from)).collect();
         let (plan, policy) = (&self.plan, &self.policy);
-        let hidden = self.model.judge(|peer, key| {
+        self.has_closed |= self.policy.closes;
+        let hidden = self.model.judge(policy.closes, |peer, key| {
             homes.get(&peer).is_none_or(|from| allows(policy, plan, *from, key))
         });
         for key in hidden {

@@ -46,6 +46,9 @@ impl Connections {
         };
         self.by_id.remove(&id);
         owners.forget(id, hold.is_some());
+        if departure.is_some() {
+            owners.settle(id);
+        }
         for (vni, place) in vnis {
             if let Some(place) = place {
                 self.remove_subscriber(vni, place);

@@ -18,6 +18,8 @@ use crate::wire::Vni;
 #[derive(Debug)]
 pub(crate) struct Traveller {
     peer: Box<Peer>,
+    /// The shard that it has left; `None` if it comes from another process.
+    from: Option<ShardId>,
     refused: Vec<(Vni, Arc<Batch>)>,
     unread: Vec<u8>,
 }
@@ -25,7 +27,7 @@ pub(crate) struct Traveller {
 impl Traveller {
     /// A connection that comes from elsewhere, with bytes that were received and not parsed yet.
     pub(super) fn of(peer: Box<Peer>, unread: Vec<u8>) -> Self {
-        Self { peer, refused: Vec::new(), unread }
+        Self { peer, from: None, refused: Vec::new(), unread }
     }
 
     pub(super) fn connection(&self) -> &Peer {
@@ -185,7 +187,7 @@ impl Connections {
         (peer.is_ready, peer.is_held) = (false, false);
         peer.quiet.give_up_hold();
         self.counting.left(&peer);
-        Some(Traveller { peer, refused, unread })
+        Some(Traveller { peer, from: Some(self.shard), refused, unread })
     }
 
     /// Takes over a connection.
@@ -195,9 +197,12 @@ impl Connections {
         traveller: Traveller,
         owners: &mut Owners<'_>,
     ) -> Slot {
-        let Traveller { peer, refused, unread } = traveller;
+        let Traveller { peer, from, refused, unread } = traveller;
         self.counting.arrived(&peer);
         let id = peer.id;
+        if from.is_some_and(|from| from != self.shard) {
+            owners.settle(id); // before any other request, so that deliveries stay in their order
+        }
         let slot = self.peers.insert(peer);
         self.go_on_reading(slot);
         self.by_id.insert(id, slot);

@@ -18,10 +18,10 @@ enum HandoverStage {
     Ready,
     /// Shards put their tables back, or say that the tables have left.
     GivingUp,
-    /// Tables that have left go back.
-    ReturningTables,
     /// Connections go back.
     ReturningConnections,
+    /// Tables that have left go back.
+    ReturningTables,
     /// Nothing is left to do.
     Over,
 }
@@ -34,7 +34,8 @@ enum HandoverStage {
 /// 3. [`MoveOrder::Part`] to every shard: the connections leave.
 ///
 /// [`Handover::give_up`] ends it at any moment, also when everything has left: each table and connection goes back to
-/// the shard that it came from. It waits only for shards that have something to put back.
+/// the shard that it came from: connections first, so that each is there for what tables tell it. Their requests wait
+/// for the tables. It waits only for shards that have something to put back.
 #[derive(Debug)]
 pub(crate) struct Handover<P> {
     /// Also the epoch in which the tables leave.
@@ -104,7 +105,7 @@ impl<P> Handover<P> {
                 (self.stage, self.awaited) = (HandoverStage::GivingUp, self.shards);
                 self.to_all(|| MoveOrder::GiveUp { epoch })
             }
-            HandoverStage::Ready => self.return_tables(),
+            HandoverStage::Ready => self.return_connections(),
             _ => Vec::new(),
         }
     }
@@ -132,7 +133,7 @@ impl<P> Handover<P> {
                 Vec::new()
             }
             (HandoverStage::GivingUp, Answer::GivenUp { .. }) => {
-                self.after_all(Self::return_tables)
+                self.after_all(Self::return_connections)
             }
             (HandoverStage::Parting, Answer::Parts { connections, .. }) => {
                 self.awaited -= 1;
@@ -148,15 +149,10 @@ impl<P> Handover<P> {
                 self.connections_awaited -= 1;
                 self.after_parting()
             }
-            (HandoverStage::ReturningTables, Answer::Taken { .. }) => {
-                self.after_all(Self::return_connections)
-            }
             (HandoverStage::ReturningConnections, Answer::Arrived { .. }) => {
-                self.after_all(|this| {
-                    this.stage = HandoverStage::Over;
-                    Vec::new()
-                })
+                self.after_all(Self::return_tables)
             }
+            (HandoverStage::ReturningTables, Answer::Taken { .. }) => self.after_all(Self::end),
             _ => Vec::new(),
         }
     }
@@ -172,7 +168,18 @@ impl<P> Handover<P> {
             return Vec::new();
         }
         self.stage = HandoverStage::Ready;
-        if self.gives_up { self.return_tables() } else { Vec::new() }
+        if self.gives_up { self.return_connections() } else { Vec::new() }
+    }
+
+    fn return_connections(&mut self) -> Commands<P> {
+        let number = self.number;
+        let connections = std::mem::take(&mut self.connections);
+        (self.stage, self.awaited) = (HandoverStage::ReturningConnections, connections.len());
+        if connections.is_empty() {
+            return self.return_tables();
+        }
+        let adopt = |(shard, connection)| (shard, MoveCommand::Adopt { number, connection });
+        connections.into_iter().map(adopt).collect()
     }
 
     fn return_tables(&mut self) -> Commands<P> {
@@ -180,24 +187,18 @@ impl<P> Handover<P> {
         let tables = std::mem::take(&mut self.tables);
         (self.stage, self.awaited) = (HandoverStage::ReturningTables, tables.len());
         if tables.is_empty() {
-            return self.return_connections();
+            return self.end();
         }
         let take = |(shard, tables)| (shard, MoveCommand::Order(MoveOrder::Take { epoch, tables }));
         tables.into_iter().map(take).collect()
     }
 
-    /// Tables are where they were: all shards may send requests about them again, and connections go back.
-    fn return_connections(&mut self) -> Commands<P> {
+    /// Everything is where it was: all shards may send requests about tables again, and serve their connections.
+    fn end(&mut self) -> Commands<P> {
         let (number, epoch) = (self.number, self.number);
-        let connections = std::mem::take(&mut self.connections);
-        self.awaited = connections.len();
-        let is_over = connections.is_empty();
-        self.stage =
-            if is_over { HandoverStage::Over } else { HandoverStage::ReturningConnections };
+        self.stage = HandoverStage::Over;
         let mut commands = self.to_all(|| MoveOrder::Restore { epoch });
         commands.extend(self.to_all(|| MoveOrder::Thaw { number }));
-        let adopt = |(shard, connection)| (shard, MoveCommand::Adopt { number, connection });
-        commands.extend(connections.into_iter().map(adopt));
         commands
     }
 

@@ -31,6 +31,9 @@ impl Tables {
             && let Some(partitions) = self.leaving.partitions.take()
         {
             self.seal_for_good(&partitions, mesh);
+            // The fences come behind everything about these tables.
+            self.tell_refusals(mesh);
+            self.tell_lost_stale(mesh);
             for shard in mesh.shards() {
                 mesh.deliver(shard, Delivery::Fence { owner: self.shard, epoch });
             }

@@ -98,11 +98,18 @@ impl Tables {
                 mesh.deliver(origin.shard, Delivery::Marked { peer, vni, number });
             }
             Request::Relocate { origin, to, vnis, number, is_last } => {
-                let vnis = self.relocate(origin.peer, to, &vnis, mesh);
                 let (peer, owner) = (origin.peer, self.shard);
+                if to != origin.shard {
+                    mesh.departs(peer);
+                }
+                let vnis = self.relocate(peer, to, &vnis, mesh);
                 let answer = Delivery::Relocated { peer, owner, vnis, number, is_last };
                 mesh.deliver(origin.shard, answer);
+                if to == origin.shard && is_last {
+                    mesh.settles(peer, to); // it stays
+                }
             }
+            Request::Settle { peer, at } => mesh.settles(peer, at),
             Request::Fence { epoch, .. } => self.fence(epoch, mesh),
             Request::Confirm { epoch } => self.confirmed(epoch, mesh),
             Request::Pull { peer, shard, vni, subscription } if !self.is_subscriber(peer, vni) => {

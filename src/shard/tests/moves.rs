@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::cluster::{Cluster, encode, updates};
 use crate::ids::{PeerId, ShardId};
 use crate::policy::Policy;
+use crate::session::CloseReason;
 use crate::shard::moves::MoveOrder;
 use crate::shard::{ShardConfig, Slot, Traveller};
 use crate::wire::{Action, Message, Vni};
@@ -153,4 +154,69 @@ fn the_time_of_a_move_does_not_count_against_a_slow_peer() {
     cluster.now = cluster.now + Duration::from_secs(3);
     cluster.turn(1);
     assert!(cluster.peer(1, 1).is_none(), "it takes nothing here");
+}
+
+/// Settings by which a client that announces any route is closed.
+fn closes_for_any_route() -> ShardConfig {
+    let text = "[policy]\nverdict = \"close\"\n[[policy.class]]\nname = \"default\"\nannounce = []";
+    let before = ShardConfig::default();
+    let policy = Policy::read(text).unwrap().behind(&before.policy);
+    ShardConfig { policy: Arc::new(policy), ..before }
+}
+
+/// A client, and whether its route of another shard's VNI has been refused while it leaves: before its shard knows, or
+/// before the shard to which it goes has it.
+fn refused_on_its_way() -> (Cluster, Slot) {
+    let mut cluster = Cluster::new(2);
+    let vni = cluster.vnis(1).next().unwrap();
+    let slot = cluster.establish(0, 1);
+    cluster.say(0, slot, &updates(Action::Add, vni, 0..1));
+    go_on(&mut cluster);
+    assert_eq!(cluster.peer(0, 1).unwrap().memberships.routes(), 1);
+    cluster.set_settings(&closes_for_any_route());
+    // The owner learns of the peer's class together with the move, and then judges its route.
+    cluster.turn(0);
+    relocate(&mut cluster, 0, 1);
+    (cluster, slot)
+}
+
+#[test]
+fn a_session_that_the_policy_closes_during_a_move_is_closed_on_the_new_shard() {
+    let (mut cluster, slot) = refused_on_its_way();
+    let traveller = leave(&mut cluster, 0, slot);
+    go_on(&mut cluster);
+    cluster.shards[1].arrive(cluster.now, traveller);
+    go_on(&mut cluster);
+    assert!(cluster.peer(1, 1).is_none());
+}
+
+#[test]
+fn a_session_that_the_policy_closes_during_a_move_is_closed_when_the_connection_stays() {
+    let (mut cluster, _) = refused_on_its_way();
+    cluster.pass();
+    cluster.pass();
+    assert!(cluster.peer(0, 1).is_some(), "its owner keeps the verdict");
+    cluster.shards[0].order(cluster.now, MoveOrder::Stay { peer: PeerId(1), number: 1 });
+    go_on(&mut cluster);
+    assert!(cluster.peer(0, 1).is_none());
+}
+
+#[test]
+fn a_session_that_ends_during_a_move_leaves_nothing_behind() {
+    for stays in [false, true] {
+        let (mut cluster, slot) = refused_on_its_way();
+        cluster.pass();
+        if stays {
+            cluster.shards[0].order(cluster.now, MoveOrder::Stay { peer: PeerId(1), number: 1 });
+        }
+        cluster.shards[0].close(slot, CloseReason::PeerClosed);
+        cluster.shards[0].release(slot);
+        cluster.now = cluster.now + Duration::from_secs(1);
+        go_on(&mut cluster);
+        cluster.now = cluster.now + Duration::from_secs(1);
+        go_on(&mut cluster);
+        for shard in &cluster.shards {
+            assert_eq!(shard.leftovers(), "", "stays: {stays}");
+        }
+    }
 }
