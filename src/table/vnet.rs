@@ -17,6 +17,7 @@ use super::member::{Member, Origin, Subscription};
 use super::members::Members;
 use super::retention::Retention;
 use super::rib::LocRib;
+use super::share::Share;
 use super::slab::NONE;
 use super::view::View;
 use crate::ids::{Moment, PeerId, ShardId};
@@ -76,6 +77,8 @@ pub(crate) struct Vnet {
     /// When the first update of the open batch was received.
     pub(super) open_since: Moment,
     pub(super) ages: Ages,
+    /// What the caller has counted of it.
+    pub(super) share: Share,
     /// Since when withdrawals have waited for subscribers to take earlier ones; kept by the caller.
     pub(crate) ahead_since: Option<Moment>,
     /// Changes that were merged into an earlier one of the open batch; taken by the caller.
@@ -105,6 +108,7 @@ impl Vnet {
             clock: Moment::default(),
             open_since: Moment::default(),
             ages: Ages::default(),
+            share: Share::default(),
             ahead_since: None,
             coalesced: 0,
             is_monitored: false,
