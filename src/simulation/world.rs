@@ -352,7 +352,8 @@ impl World {
         if self.policy.hidden().is_some() {
             self.adopt_policy(self.policy.clone().hiding(None));
         }
-        for round in 0..20_000 {
+        // With bounds of one piece of work in a turn, fifty clients need tens of thousands of turns for their dumps.
+        for round in 0..100_000 {
             self.keepalives();
             self.coordinate()?;
             for shard in 0..self.plan.shards {
