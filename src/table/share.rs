@@ -21,6 +21,7 @@ pub(crate) struct Weight {
 
 /// What a shard has counted of a VNI: its share of the shard's occupancy, and of the amounts that count against limits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(align(8))]
 pub(crate) struct Share {
     pub(crate) size: Size,
     pub(crate) weight: Weight,

@@ -55,6 +55,8 @@ pub(crate) struct Vnet {
     pub(crate) vni: Vni,
     pub(super) bounds: TableBounds,
     pub(super) routes: LocRib,
+    /// What the caller has counted of it.
+    pub(super) share: Share,
     pub(super) journal: Journal,
     /// The start of the open batch.
     pub(super) open: u64,
@@ -77,8 +79,6 @@ pub(crate) struct Vnet {
     /// When the first update of the open batch was received.
     pub(super) open_since: Moment,
     pub(super) ages: Ages,
-    /// What the caller has counted of it.
-    pub(super) share: Share,
     /// Since when withdrawals have waited for subscribers to take earlier ones; kept by the caller.
     pub(crate) ahead_since: Option<Moment>,
     /// Changes that were merged into an earlier one of the open batch; taken by the caller.
