@@ -75,7 +75,11 @@ where
         }
         let ledger = ledger(self.control, shards, frozen);
         match in_time(deadline, self.control.exported_link()).await {
-            Ok(link) => Ok(Estate { handover, now: self.control.now(), ledger, link: link? }),
+            Ok(link) => {
+                let (now, link) = (self.control.now(), link?);
+                handover.hold_late(now);
+                Ok(Estate { handover, now, ledger, link })
+            }
             Err(late) => {
                 self.put_back(handover).await;
                 Err(late)

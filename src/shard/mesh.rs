@@ -24,6 +24,7 @@ use ahash::{AHashMap, RandomState};
 use super::fair::FairQueue;
 use super::layout::{GuestKind, Layout};
 use super::message::{Delivery, Request};
+use super::moves::LateHold;
 use super::placement::{PartitionId, Partitions, Placement};
 use crate::ids::{PeerId, ShardId};
 use crate::wire::Vni;
@@ -123,6 +124,12 @@ impl Mesh {
         if let Some(held) = &mut self.held {
             held.requests.push(request);
         }
+    }
+
+    /// What the kept requests ask to hold.
+    pub(super) fn late_holds(&self) -> Vec<LateHold> {
+        let held = self.held.iter().flat_map(|held| held.requests.requests());
+        held.filter_map(LateHold::of).collect()
     }
 
     /// Begins to move partitions: requests about them are held from now on.

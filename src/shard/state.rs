@@ -390,12 +390,12 @@ impl Shard {
             MoveOrder::Thaw { number } => connections.thaw(now, number, &mut owners),
             MoveOrder::Seal { epoch } => owners.seal(epoch),
             MoveOrder::Part { number } => {
-                let connections = self.connections.part();
-                self.connections.answer(Answer::Parts { number, connections });
+                let (connections, holds) = (self.connections.part(), self.mesh.late_holds());
+                self.connections.answer(Answer::Parts { number, connections, holds });
             }
             MoveOrder::Relocate { peer, to, number } => {
                 if !connections.relocate(peer, to, number, &mut owners) {
-                    connections.answer(Answer::Gone { number });
+                    connections.answer(Answer::Gone { number, holds: Vec::new() });
                 }
             }
             MoveOrder::Stay { peer, number } => {

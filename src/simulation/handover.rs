@@ -50,7 +50,8 @@ impl World {
 
     /// Other shards take over the tables and connections that have left these.
     fn succeed(&mut self) -> Result<(), String> {
-        let Some(handover) = self.handover.take() else { return Ok(()) };
+        let Some(mut handover) = self.handover.take() else { return Ok(()) };
+        handover.hold_late(self.now);
         let mut bytes = Vec::new();
         let mut each = |kind| write(kind, &mut bytes);
         snapshot(self.now, handover.connections(), &[], handover.tables(), &mut each);

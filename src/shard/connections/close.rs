@@ -6,7 +6,7 @@ use crate::ids::PeerId;
 use crate::outbox::Outbox;
 use crate::session::CloseReason;
 use crate::shard::message::Request;
-use crate::shard::moves::Answer;
+use crate::shard::moves::{Answer, LateHold};
 use crate::shard::output::{Closed, Output};
 use crate::shard::owners::Owners;
 
@@ -24,6 +24,7 @@ impl Connections {
         peer.quiet.disturb();
         peer.is_held = false;
         let departure = peer.departure.take();
+        let parts = departure.as_ref().is_some_and(|it| it.parts);
         let given_up = peer.outbox.give_up();
         self.counting.sent(peer, given_up);
         self.counting.closed(peer, &reason);
@@ -49,20 +50,23 @@ impl Connections {
         if departure.is_some() {
             owners.settle(id);
         }
+        let mut holds = Vec::new();
         for (vni, place) in vnis {
             if let Some(place) = place {
                 self.remove_subscriber(vni, place);
             }
-            owners.request(match hold {
+            let request = match hold {
                 Some((kin, time)) => Request::Hold { peer: id, vni, kin, time },
                 None => Request::Leave { peer: id, vni },
-            });
+            };
+            holds.extend(LateHold::of(&request).filter(|_| parts));
+            owners.request(request);
         }
         self.outputs.push(Output::Closed(closed));
         if let Some(departure) = departure
             && !self.ended_frozen(&departure)
         {
-            self.answer(Answer::Gone { number: departure.number() });
+            self.answer(Answer::Gone { number: departure.number(), holds });
         }
     }
 

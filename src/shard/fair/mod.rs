@@ -125,6 +125,11 @@ impl FairQueue {
         sources.sum::<usize>() + self.barriers.len()
     }
 
+    /// The requests of all peers, in no order of peers.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = &Request> {
+        self.sources.values().flat_map(|source| source.requests.iter().map(|(_, request)| request))
+    }
+
     /// Puts a request behind those of its peer, or a barrier behind everything.
     pub(crate) fn push(&mut self, request: Request) {
         let Some(peer) = request.peer() else {

@@ -1,9 +1,12 @@
 //! Everything leaves for another process, or comes back.
 
+use std::collections::BTreeMap;
+
 use super::coordinator::{Commands, to_all};
-use super::{Answer, MoveCommand, MoveOrder};
-use crate::ids::ShardId;
+use super::{Answer, LateHold, MoveCommand, MoveOrder};
+use crate::ids::{Moment, ShardId};
 use crate::shard::tables::Tenants;
+use crate::wire::Vni;
 
 /// The stage of a handover.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +52,8 @@ pub(crate) struct Handover<P> {
     connections_awaited: i64,
     tables: Vec<(ShardId, Tenants)>,
     connections: Vec<(ShardId, P)>,
+    /// Of sessions that ended while tables were away.
+    holds: Vec<LateHold>,
 }
 
 impl<P> Handover<P> {
@@ -65,6 +70,7 @@ impl<P> Handover<P> {
             connections_awaited: 0,
             tables,
             connections,
+            holds: Vec::new(),
         };
         let commands = handover.to_all(|| MoveOrder::Freeze { number });
         (handover, commands)
@@ -78,6 +84,19 @@ impl<P> Handover<P> {
     /// Whether nothing is left to do: the handover was given up, and everything is back.
     pub(crate) fn is_over(&self) -> bool {
         self.stage == HandoverStage::Over
+    }
+
+    /// Keeps the routes of sessions that have ended without notice while tables were away, from now on. Call this before
+    /// another process gets the tables. The shards that the connections were on will ask for the same if the tables
+    /// return; that changes nothing more.
+    pub(crate) fn hold_late(&mut self, now: Moment) {
+        let mut of_vni: BTreeMap<Vni, Vec<LateHold>> = BTreeMap::new();
+        for hold in self.holds.drain(..) {
+            of_vni.entry(hold.vni).or_default().push(hold);
+        }
+        if !of_vni.is_empty() {
+            self.tables.iter_mut().for_each(|(_, tables)| tables.hold(&of_vni, now));
+        }
     }
 
     /// The tables that have left.
@@ -135,7 +154,8 @@ impl<P> Handover<P> {
             (HandoverStage::GivingUp, Answer::GivenUp { .. }) => {
                 self.after_all(Self::return_connections)
             }
-            (HandoverStage::Parting, Answer::Parts { connections, .. }) => {
+            (HandoverStage::Parting, Answer::Parts { connections, holds, .. }) => {
+                self.holds.extend(holds);
                 self.awaited -= 1;
                 self.connections_awaited += i64::try_from(connections).unwrap_or(i64::MAX);
                 self.after_parting()
@@ -145,7 +165,8 @@ impl<P> Handover<P> {
                 self.connections_awaited -= 1;
                 self.after_parting()
             }
-            (HandoverStage::Parting, Answer::Gone { .. }) => {
+            (HandoverStage::Parting, Answer::Gone { holds, .. }) => {
+                self.holds.extend(holds);
                 self.connections_awaited -= 1;
                 self.after_parting()
             }

@@ -47,12 +47,15 @@ mod tests;
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) use self::coordinator::{Coordinator, MoveCommand};
 pub(crate) use self::handover::Handover;
+use super::message::Request;
 use super::placement::Partitions;
 use super::tables::leaving::Tenants;
-use crate::ids::{PeerId, ShardId};
+use crate::ids::{Kin, PeerId, ShardId};
+use crate::wire::Vni;
 
 /// An order to a shard.
 #[derive(Debug)]
@@ -88,8 +91,9 @@ pub(crate) enum Answer<P> {
     Left { epoch: u64, tables: Tenants },
     /// No connection is read or sent anything from now on.
     Frozen { number: u64 },
-    /// This number of connections leave now: [`Answer::Moves`] or [`Answer::Gone`] follows for each.
-    Parts { number: u64, connections: usize },
+    /// This number of connections leave now: [`Answer::Moves`] or [`Answer::Gone`] follows for each. `holds` are of
+    /// sessions that have ended since tables left.
+    Parts { number: u64, connections: usize, holds: Vec<LateHold> },
     /// The tables have arrived.
     Taken { epoch: u64 },
     /// The move was given up in time, or it was too late for that.
@@ -98,10 +102,29 @@ pub(crate) enum Answer<P> {
     Moves { connection: P },
     /// The connection has arrived.
     Arrived { number: u64 },
-    /// The session of the connection ended before it could leave.
-    Gone { number: u64 },
+    /// The session of the connection ended before it could leave. `holds` are of this session, if all tables have left.
+    Gone { number: u64, holds: Vec<LateHold> },
     /// The connection was kept in time, or it was too late for that.
     Stays { number: u64, in_time: bool },
+}
+
+/// A [`Request::Hold`] that no table gets before another process has it: the session ended while tables were away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct LateHold {
+    pub(super) peer: PeerId,
+    pub(super) vni: Vni,
+    pub(super) kin: Kin,
+    pub(super) time: Duration,
+}
+
+impl LateHold {
+    /// What a request asks to hold, if it does.
+    pub(super) fn of(request: &Request) -> Option<Self> {
+        match *request {
+            Request::Hold { peer, vni, kin, time } => Some(Self { peer, vni, kin, time }),
+            _ => None,
+        }
+    }
 }
 
 impl<P> Answer<P> {
@@ -115,7 +138,7 @@ impl<P> Answer<P> {
             | Self::Frozen { number }
             | Self::Parts { number, .. }
             | Self::Arrived { number }
-            | Self::Gone { number }
+            | Self::Gone { number, .. }
             | Self::Stays { number, .. } => Some(number),
         }
     }
@@ -142,12 +165,14 @@ impl Answer<Infallible> {
         match self {
             Self::Left { epoch, tables } => Answer::Left { epoch, tables },
             Self::Frozen { number } => Answer::Frozen { number },
-            Self::Parts { number, connections } => Answer::Parts { number, connections },
+            Self::Parts { number, connections, holds } => {
+                Answer::Parts { number, connections, holds }
+            }
             Self::Taken { epoch } => Answer::Taken { epoch },
             Self::GivenUp { epoch, in_time } => Answer::GivenUp { epoch, in_time },
             Self::Moves { connection } => match connection {},
             Self::Arrived { number } => Answer::Arrived { number },
-            Self::Gone { number } => Answer::Gone { number },
+            Self::Gone { number, holds } => Answer::Gone { number, holds },
             Self::Stays { number, in_time } => Answer::Stays { number, in_time },
         }
     }

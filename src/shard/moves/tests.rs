@@ -9,9 +9,9 @@ fn an_answer_to_an_earlier_handover_ends_no_move() {
     let mut coordinator = Coordinator::new(2);
     let earlier = coordinator.next_number();
     coordinator.move_connection::<()>(PeerId(9), ShardId(0), ShardId(1));
-    coordinator.answered(Answer::<()>::Gone { number: earlier });
+    coordinator.answered(Answer::<()>::Gone { number: earlier, holds: Vec::new() });
     assert!(!coordinator.is_free());
-    coordinator.answered(Answer::<()>::Gone { number: earlier + 1 });
+    coordinator.answered(Answer::<()>::Gone { number: earlier + 1, holds: Vec::new() });
     assert!(coordinator.is_free());
 }
 
@@ -20,8 +20,8 @@ fn a_handover_awaits_its_own_connections() {
     let (mut handover, _) = Handover::<()>::begin(3, 1);
     handover.answered(ShardId(0), Answer::Frozen { number: 3 });
     handover.answered(ShardId(0), Answer::Left { epoch: 3, tables: Tenants::default() });
-    handover.answered(ShardId(0), Answer::Parts { number: 3, connections: 1 });
-    handover.answered(ShardId(0), Answer::Gone { number: 2 });
+    handover.answered(ShardId(0), Answer::Parts { number: 3, connections: 1, holds: Vec::new() });
+    handover.answered(ShardId(0), Answer::Gone { number: 2, holds: Vec::new() });
     assert!(!handover.is_ready());
     handover.answered(ShardId(0), Answer::Moves { connection: () });
     assert!(handover.is_ready());
@@ -45,7 +45,7 @@ fn a_handover_that_is_called_off_returns_connections_before_tables() {
     let shard = ShardId(0);
     handover.answered(shard, Answer::Frozen { number: 3 });
     handover.answered(shard, Answer::Left { epoch: 3, tables: Tenants::default() });
-    handover.answered(shard, Answer::Parts { number: 3, connections: 1 });
+    handover.answered(shard, Answer::Parts { number: 3, connections: 1, holds: Vec::new() });
     handover.answered(shard, Answer::Moves { connection: () });
     assert_eq!(names(&handover.give_up()), ["Adopt"]);
     let taken = handover.answered(shard, Answer::Arrived { number: 3 });

@@ -1,10 +1,14 @@
 //! Tables on their way from one shard to another.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::owned::Owned;
+use crate::ids::Moment;
+use crate::shard::moves::LateHold;
 use crate::shard::placement::Partitions;
-use crate::table::Table;
+use crate::table::{Hold, Table};
+use crate::wire::Vni;
 
 /// Tables on their way from one shard to another.
 #[derive(Debug, Default)]
@@ -17,6 +21,19 @@ impl Tenants {
     /// The tables.
     pub(in crate::shard) fn tables(&self) -> impl Iterator<Item = &Table> {
         self.0.iter().map(|owned| &owned.table)
+    }
+
+    /// Keeps routes of peers that are gone, from now on.
+    pub(in crate::shard) fn hold(&mut self, of_vni: &BTreeMap<Vni, Vec<LateHold>>, now: Moment) {
+        for owned in &mut self.0 {
+            let Some(holds) = of_vni.get(&owned.table.vni()) else { continue };
+            let vnet = owned.table.open();
+            for LateHold { peer, kin, time, .. } in holds {
+                // A peer whose routes cannot be kept leaves where the table goes.
+                vnet.hold(*peer, Hold { kin: *kin, until: now + *time });
+            }
+            owned.table.recount();
+        }
     }
 
     /// Adds a table, of a VNI that none of the others has.
