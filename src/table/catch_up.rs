@@ -76,7 +76,8 @@ impl Vnet {
             found
         } else {
             let mut next = (**cursor).clone();
-            let chunk = self.advance(&mut next, audience, limit);
+            let (chunk, chosen) = self.advance(&mut next, audience, limit);
+            chosen.into_iter().for_each(|route| self.remember_chosen(route));
             self.cache.serial += 1;
             let key = std::mem::replace(&mut next.key, CursorKey::After(self.cache.serial));
             let cached =
@@ -102,11 +103,13 @@ impl Vnet {
 
     /// Moves a cursor on and encodes the difference. The open batch is sealed, so subscribers in sync know the changes
     /// up to the journal's head.
-    fn advance(&self, cursor: &mut Cursor, audience: Audience, limit: usize) -> Chunk {
+    ///
+    /// Also returns routes that it has found to be the chosen ones of destinations with many routes.
+    fn advance(&self, cursor: &mut Cursor, audience: Audience, limit: usize) -> (Chunk, Vec<u32>) {
         if let Some(rest) = cursor.rest.take() {
             cursor.rest.clone_from(&rest.next);
             let batch = Some(Arc::clone(&rest.batch));
-            return Chunk { batch, end_of_table: false, in_sync: false };
+            return (Chunk { batch, end_of_table: false, in_sync: false }, Vec::new());
         }
         let head = self.journal.head();
         if cursor.dumped == 0 {
@@ -119,11 +122,12 @@ impl Vnet {
         let builder = BatchBuilder::new(self.vni, audience, room);
         let mut parts = Parts { full: Vec::new(), builder, vni: self.vni, audience, limit };
         self.walk(cursor, &mut parts);
+        let mut chosen = Vec::new();
         if cursor.walked == head {
             cursor.synced = head;
             cursor.horizons.clear();
             if cursor.dumped != NONE && parts.has_room() {
-                self.dump(cursor, &mut parts.builder, limit);
+                chosen = self.dump(cursor, &mut parts.builder, limit);
             }
         }
         let Parts { mut full, builder, .. } = parts;
@@ -132,7 +136,7 @@ impl Vnet {
         let batch = full.next();
         let link = |next, batch| Some(Arc::new(Rest { batch, next }));
         cursor.rest = full.rev().fold(None, link);
-        Chunk { batch, end_of_table: false, in_sync: false }
+        (Chunk { batch, end_of_table: false, in_sync: false }, chosen)
     }
 
     /// Sends changes, destination by destination, up to the head or the limit.
@@ -167,6 +171,7 @@ impl Vnet {
             }
             keep_first_of_each(&mut group);
             if is_choosing {
+                looked += self.routes.siblings(self.journal.at(at).route) as u64;
                 self.emit_choice(parts, &group, cursor.dumped);
             } else {
                 self.emit_parts(parts, &group);
@@ -187,37 +192,44 @@ impl Vnet {
         }
     }
 
-    /// Sends further routes in their present state.
-    fn dump(&self, cursor: &mut Cursor, builder: &mut BatchBuilder, limit: usize) {
+    /// Sends further routes in their present state. Returns the chosen routes of destinations with many routes.
+    fn dump(&self, cursor: &mut Cursor, builder: &mut BatchBuilder, limit: usize) -> Vec<u32> {
         let is_choosing = builder.audience() == Audience::Choosers;
         let mut chosen = AHashMap::with_hasher(self.members.hasher());
+        let mut looks = 0;
         let mut send = |builder: &mut BatchBuilder, route: u32| {
             if is_choosing {
-                self.dump_choice(builder, route, &mut chosen);
+                self.dump_choice(builder, route, &mut chosen)
             } else {
                 self.dump_route(builder, route);
+                0
             }
         };
         if cursor.dumped == 0 {
             for &route in self.routes.firsts() {
-                send(builder, route);
+                looks += send(builder, route);
             }
         }
         let end = self.routes.end();
         let first = cursor.dumped;
         let last = end.min(first.saturating_add(self.bounds.chunk_places));
+        let most_looks = self.bounds.chunk_places as usize;
         // At least one place, so that the default routes are not sent twice.
-        while cursor.dumped < last && (builder.len() < limit || cursor.dumped == first) {
+        while cursor.dumped < last
+            && (builder.len() < limit && looks < most_looks || cursor.dumped == first)
+        {
             let route = cursor.dumped;
             cursor.dumped += 1;
             // The place may be free, or hold a tombstone.
             if self.routes.announced_at(route).is_some() && !self.routes.is_first(route) {
-                send(builder, route);
+                looks += send(builder, route);
             }
         }
         if cursor.dumped == end {
             cursor.dumped = NONE;
         }
+        let chosen = chosen.into_values().flatten();
+        chosen.filter(|route| self.routes.is_of_many(*route)).collect()
     }
 
     /// Sends a route in its present state.

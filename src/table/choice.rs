@@ -10,7 +10,9 @@
 //! ([`View::preferred`]), and the journal tells which was chosen at any of its positions.
 //!
 //! **Cost**: when a route is announced anew, a look at each route of its destination. If these are many, the chosen one
-//! is remembered, and the next look comes only after nobody announces that one any more.
+//! is remembered, and the next look comes only after nobody announces that one any more. When a batch is sealed, a look
+//! at each route of a destination with a change in it. One peer may announce thousands of next hops of many
+//! destinations, so looks count as work: [`LOOKS`] of them as one update.
 
 use ahash::{AHashMap, AHashSet};
 use smallvec::SmallVec;
@@ -18,6 +20,9 @@ use smallvec::SmallVec;
 use super::view::View;
 use super::vnet::Vnet;
 use crate::wire::NextHopType;
+
+/// So many looks at next hops of a destination cost about as much as an update.
+const LOOKS: u32 = 8;
 
 /// The places of preferred routes; `None` if there are none.
 pub(super) type Preferred = Option<Box<AHashSet<u32>>>;
@@ -47,6 +52,43 @@ impl Vnet {
         self.preferred.as_ref().is_some_and(|preferred| preferred.contains(&route))
     }
 
+    /// Counts a look at each route of a route's destination.
+    #[inline]
+    pub(super) fn look_at_all_of(&mut self, route: u32) {
+        let looks = u32::try_from(self.routes.siblings(route)).unwrap_or(u32::MAX);
+        // One look is a part of what any update costs.
+        self.looks = self.looks.saturating_add(looks - 1);
+    }
+
+    /// The cost of the looks since there were so many, in updates.
+    pub(super) fn cost_since(&self, looks: u32) -> usize {
+        (self.looks.saturating_sub(looks) / LOOKS) as usize
+    }
+
+    /// Takes the cost of looks since the last call, in updates; a smaller rest stays.
+    pub(crate) fn take_looks(&mut self) -> usize {
+        let cost = self.cost_since(0);
+        self.looks %= LOOKS;
+        cost
+    }
+
+    /// The chosen route of the destination of a route with many routes, if it is remembered.
+    pub(super) fn known_chosen(&self, route: u32) -> Option<u32> {
+        let known = *self.known_chosen.as_ref()?.get(&self.routes.listed_at(route))?;
+        let is_chosen = self.routes.is_held(known)
+            && self.routes.route(known).is_announced()
+            && self.routes.share_destination(known, route);
+        is_chosen.then_some(known)
+    }
+
+    /// Remembers the chosen route of a destination with many routes.
+    pub(super) fn remember_chosen(&mut self, route: u32) {
+        let (place, hasher) = (self.routes.listed_at(route), self.members.hasher());
+        let known =
+            self.known_chosen.get_or_insert_with(|| Box::new(AHashMap::with_hasher(hasher)));
+        known.insert(place, route);
+    }
+
     /// Handles a change of a route's view. If the chosen route of its destination becomes the preferred one by it, the
     /// view of that route changes, too.
     pub(super) fn choose(&mut self, route: u32, before: View, after: View) {
@@ -73,24 +115,18 @@ impl Vnet {
         if !self.routes.is_of_many(route) {
             return self.chosen(route, true);
         }
-        let place = self.routes.listed_at(route);
-        let known = self.known_chosen.as_ref().and_then(|chosen| chosen.get(&place).copied());
-        let is_chosen = |&known: &u32| {
-            let is_announced =
-                self.routes.is_held(known) && self.routes.route(known).is_announced();
-            known != route && is_announced && self.routes.share_destination(known, route)
-        };
-        if let Some(known) = known.filter(is_chosen) {
+        if let Some(known) = self.known_chosen(route).filter(|known| *known != route) {
             return Some(known);
         }
+        self.look_at_all_of(route);
         let found = self.chosen(route, true);
-        let hasher = self.members.hasher();
-        let chosen =
-            self.known_chosen.get_or_insert_with(|| Box::new(AHashMap::with_hasher(hasher)));
         match found {
-            Some(found) => chosen.insert(place, found),
-            None => chosen.remove(&place),
-        };
+            Some(found) => self.remember_chosen(found),
+            None => {
+                let place = self.routes.listed_at(route);
+                self.known_chosen.as_mut().and_then(|chosen| chosen.remove(&place));
+            }
+        }
         found
     }
 

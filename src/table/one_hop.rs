@@ -8,7 +8,8 @@
 //! that was chosen before, and the one that alone announces the route that is chosen now. Their messages are computed
 //! separately.
 //!
-//! **Cost**: a look at each STANDARD route of a destination with a change, and one more for each of these two.
+//! **Cost**: a look at each STANDARD route of a destination with a change, and one more for each of these two. These
+//! looks count as work, see [`choice`](super::choice), and bound a chunk.
 
 use ahash::AHashMap;
 use smallvec::SmallVec;
@@ -192,20 +193,30 @@ impl Vnet {
     }
 
     /// Encodes the messages of a dump for a peer that wants one next hop, at an announced route.
-    /// `chosen` remembers the chosen routes of destinations with several routes.
+    /// `chosen` remembers the chosen routes of destinations with several routes. Returns the number of looks at routes.
     pub(super) fn dump_choice(
         &self,
         builder: &mut BatchBuilder,
         route: u32,
         chosen: &mut AHashMap<u32, Option<u32>>,
-    ) {
+    ) -> usize {
         let Some(group) = self.routes.group_of(route).filter(|_| self.is_standard(route)) else {
-            return self.dump_route(builder, route);
+            self.dump_route(builder, route);
+            return 0;
         };
-        if *chosen.entry(group).or_insert_with(|| self.chosen(route, false)) == Some(route) {
+        let mut looks = 0;
+        let found = *chosen.entry(group).or_insert_with(|| {
+            self.known_chosen(route).or_else(|| {
+                looks += self.routes.siblings(route);
+                self.chosen(route, false)
+            })
+        });
+        if found == Some(route) {
+            looks += self.routes.siblings(route);
             let offer = Offer::new(self, route);
             offer.emit(builder, Action::Add, &offer.meaning());
         }
+        looks
     }
 
     /// The STANDARD route of a destination that a peer with one next hop has; `route` is any route of that destination.

@@ -253,13 +253,16 @@ impl Vnet {
     /// are allowed now. Returns how many routes it has judged.
     pub(crate) fn review(&mut self, policy: &Policy, budget: usize) -> usize {
         let mut judged = 0;
+        let mut looks = self.looks;
         while judged < budget && self.review_filtered(policy) {
-            judged += 1;
+            judged += 1 + self.cost_since(looks);
+            looks = self.looks;
         }
         while judged < budget
             && let Some(place) = self.next_place()
         {
-            judged += 1 + self.review_route(policy, place);
+            judged += 1 + self.review_route(policy, place) + self.cost_since(looks);
+            looks = self.looks;
         }
         if judged < budget
             && let Some(policing) = &mut self.policing

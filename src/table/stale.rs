@@ -307,13 +307,14 @@ impl Vnet {
                 break;
             };
             held.sweep = Some((place + 1, end));
-            budget -= 1;
+            let looks = self.looks;
             let is_fresh = held.has_fresh(place);
             let is_its = self.routes.is_held(place) && self.routes.is_announced_by(place, member);
             if is_its && !is_fresh {
                 self.withdraw(place, member);
                 self.note_lost(member, NONE);
             }
+            budget = budget.saturating_sub(1 + self.cost_since(looks));
         }
         budget
     }

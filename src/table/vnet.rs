@@ -83,6 +83,9 @@ pub(crate) struct Vnet {
     pub(crate) ahead_since: Option<Moment>,
     /// Changes that were merged into an earlier one of the open batch; taken by the caller.
     pub(crate) coalesced: u64,
+    /// Looks at next hops that changes have cost or will cost when they are sealed, for subscribers with one next hop of
+    /// each destination; taken by the caller.
+    pub(super) looks: u32,
     /// Whether clients' batches are encoded even if there is no subscriber.
     pub(crate) is_monitored: bool,
 }
@@ -111,6 +114,7 @@ impl Vnet {
             share: Share::default(),
             ahead_since: None,
             coalesced: 0,
+            looks: 0,
             is_monitored: false,
         }
     }
@@ -315,6 +319,7 @@ impl Vnet {
     /// Withdraws routes of a member until none is left or the budget is spent.
     fn withdraw_some(&mut self, member: u32, mut budget: usize) -> usize {
         while budget > 0 {
+            let looks = self.looks;
             let entry = &self.members[member];
             match entry.first {
                 NONE if entry.further == NONE => break,
@@ -329,7 +334,7 @@ impl Vnet {
                     self.delist(route, Some(member));
                 }
             }
-            budget -= 1;
+            budget = budget.saturating_sub(1 + self.cost_since(looks));
         }
         budget
     }
@@ -417,6 +422,9 @@ impl Vnet {
         }
         let prev = self.last_change(route);
         let position = self.journal.push(route, before, prev);
+        if self.members.has_choosers() && prev.is_none_or(|prev| prev < self.open) {
+            self.look_at_all_of(route); // when the batch is sealed
+        }
         self.routes.set_changed(route, Journal::stamp(position));
         self.note_appended(position, prev);
         true

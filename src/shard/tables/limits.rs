@@ -107,6 +107,7 @@ impl Tables {
             vnet.update_within(member, updates, terms.as_ref(), room)
         };
         let (routes, vni) = (vnet.announced_by(member), vnet.vni);
+        self.looks += vnet.take_looks();
         let has_stale = vnet.has_stale();
         if vnet.has_refusals() {
             self.take_refusals(id);

@@ -55,6 +55,8 @@ pub(crate) struct Tables {
     index: AHashMap<Vni, TableId>,
     /// Requests that wait.
     queue: FairQueue,
+    /// The cost of looks at next hops that updates have made since it was last charged, in updates.
+    looks: usize,
     sealing: Sealing,
     lingering: Vec<TableId>,
     /// The lingering VNIs that this tick has yet to look at.
@@ -88,6 +90,7 @@ impl Tables {
             owned: Slab::new(),
             index: AHashMap::with_hasher(hasher.clone()),
             queue: FairQueue::new(hasher),
+            looks: 0,
             sealing: Sealing::new(now),
             lingering: Vec::new(),
             due: Vec::new(),

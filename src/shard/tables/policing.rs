@@ -162,6 +162,7 @@ impl Tables {
             vnet.clock = now;
             let share = budget.min(SHARE);
             let judged = vnet.review(&self.settings.policy, share);
+            vnet.take_looks(); // a part of what is judged
             let (is_under_way, has_stale) = (vnet.is_reviewed(), vnet.has_stale());
             budget = budget.saturating_sub(judged.max(1));
             self.sealing.gathered += judged;

@@ -42,7 +42,9 @@ impl Tables {
 
     /// Serves waiting requests, up to one turn's budget. Returns the rest of the budget.
     pub(in crate::shard) fn serve_waiting(&mut self, now: Moment, mesh: &mut Mesh) -> usize {
-        let mut budget = self.settings.bounds.work_per_turn;
+        let most = self.settings.bounds.work_per_turn;
+        // Updates of this shard's own peers may have been carried out since the last turn.
+        let mut budget = most - std::mem::take(&mut self.looks).min(most / 2);
         while budget > 0
             && !mesh.is_congested()
             && let Some(request) = self.queue.take()
@@ -55,6 +57,7 @@ impl Tables {
             if self.may_serve(now, &request, share) {
                 let peer = request.peer();
                 self.serve(now, request, mesh);
+                let cost = cost + std::mem::take(&mut self.looks);
                 self.queue.served(peer, cost);
                 budget = budget.saturating_sub(cost);
             } else {

@@ -11,7 +11,7 @@ use crate::wire::Vni;
 
 impl Tables {
     /// Carries out updates of a peer of this shard at once. `None` when an earlier request of the peer
-    /// must come first.
+    /// must come first, or when such updates have cost much since the last turn: then the peer must wait for its turn.
     pub(in crate::shard) fn update_now(
         &mut self,
         origin: Origin,
@@ -20,7 +20,7 @@ impl Tables {
         room: i64,
         received: Moment,
     ) -> Option<Counted> {
-        if self.queue.has(origin.peer) {
+        if self.queue.has(origin.peer) || self.looks > self.settings.bounds.work_per_turn / 4 {
             return None;
         }
         let Some(id) = self.admitted(vni) else { return Some(self.refuse_vni(vni, updates)) };
@@ -45,6 +45,7 @@ impl Tables {
         let vnet = self.opened(id);
         vnet.clock = now;
         let is_gone = vnet.finish_leaving(origin.peer, budget);
+        vnet.take_looks(); // a part of the budget
         self.mark_dirty(id);
         is_gone
     }

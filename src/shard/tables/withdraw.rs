@@ -35,6 +35,7 @@ impl Tables {
             let share = budget.min(SHARE);
             vnet.clock = now;
             let done = share - vnet.work(share);
+            vnet.take_looks(); // a part of what is done
             self.sealing.gathered += done;
             budget -= done;
             if vnet.has_work() {

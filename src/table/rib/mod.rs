@@ -365,6 +365,13 @@ impl LocRib {
         alone.into_iter().chain(routes.into_iter().flat_map(|routes| routes.iter().rev().copied()))
     }
 
+    /// The number of routes of a route's destination, tombstones included.
+    #[inline]
+    pub(crate) fn siblings(&self, route: u32) -> usize {
+        let group = self.entries[route].group;
+        if group == NONE { 1 } else { self.groups[group].routes.len() }
+    }
+
     /// Takes a route out of its group, which keeps other routes.
     fn leave_group(&mut self, route: u32) {
         let number = self.entries[route].group;

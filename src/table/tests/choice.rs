@@ -132,6 +132,35 @@ fn a_dump_sends_one_next_hop_however_many_there_are() {
 }
 
 #[test]
+fn a_chunk_looks_at_few_next_hops() {
+    let mut table = Table::with(TableBounds {
+        chunk_places: 500,
+        chunk_entries: 500,
+        ..TableBounds::default()
+    });
+    for hop in 1..=100 {
+        for to in 0..20 {
+            table.announce(A, &format!("10.0.0.{to}/32"), hop);
+        }
+    }
+    let chunks = |table: &mut Table| {
+        let pulls = (1..).find(|_| table.pull(ONE, 1 << 20).expect("it is behind").in_sync);
+        (pulls.unwrap(), table.got(ONE).len())
+    };
+    table.join(ONE);
+    // Each destination costs 100 looks to find its chosen route, and 100 to send it.
+    let (dump, got) = chunks(&mut table);
+    assert!(got == 20 && (8..=10).contains(&dump), "{got} routes in {dump} chunks");
+    table.slow_down(ONE);
+    for to in 0..20 {
+        table.withdraw(A, &format!("10.0.0.{to}/32"), 1);
+    }
+    table.flush();
+    let (changes, got) = chunks(&mut table);
+    assert!(got == 40 && (4..=5).contains(&changes), "{got} changes in {changes} chunks");
+}
+
+#[test]
 fn preferences_end_with_the_last_who_could_notice() {
     let mut table = table();
     run(&mut table, [(A, "+5", &["+5"]), (B, "+2", &[])]);
