@@ -82,28 +82,17 @@ impl Tables {
             Request::Hold { peer, vni, kin, time } => {
                 self.hold(vni, peer, Hold { kin, until: now + time }, mesh);
             }
-            Request::Forget { origin, vni, version } => {
-                if let Some(&id) = self.index.get(&vni) {
-                    let vnet = self.opened(id);
-                    if vnet.takes_part(origin.peer) {
-                        return; // its latest announcements are on their way to be counted
-                    }
-                    vnet.leave(origin.peer);
-                    self.mark_lingering(id);
-                }
-                let peer = origin.peer;
-                mesh.deliver(origin.shard, Delivery::Forgotten { peer, vni, version });
-            }
+            Request::Forget { origin, vni, version } => self.forget(origin, vni, version, mesh),
             Request::Mark { origin, vni, number } => {
                 let peer = origin.peer;
                 mesh.deliver(origin.shard, Delivery::Marked { peer, vni, number });
             }
             Request::Relocate { origin, to, vnis, number, is_last } => {
-                let (peer, owner) = (origin.peer, self.shard);
+                let peer = origin.peer;
                 if to != origin.shard {
                     mesh.departs(peer);
                 }
-                let vnis = self.relocate(peer, to, &vnis, mesh);
+                let (vnis, owner) = (self.relocate(peer, to, &vnis, mesh), self.shard);
                 let answer = Delivery::Relocated { peer, owner, vnis, number, is_last };
                 mesh.deliver(origin.shard, answer);
                 if to == origin.shard && is_last {
@@ -124,6 +113,20 @@ impl Tables {
                 }
             }
         }
+    }
+
+    /// Forgets a peer that neither announces nor subscribes in a VNI.
+    fn forget(&mut self, origin: Origin, vni: Vni, version: u32, mesh: &mut Mesh) {
+        if let Some(&id) = self.index.get(&vni) {
+            let vnet = self.opened(id);
+            if vnet.takes_part(origin.peer) {
+                return; // its latest announcements are on their way to be counted
+            }
+            vnet.leave(origin.peer);
+            self.mark_lingering(id);
+        }
+        let peer = origin.peer;
+        mesh.deliver(origin.shard, Delivery::Forgotten { peer, vni, version });
     }
 
     /// Whether a peer subscribes to a VNI, as far as this shard knows.
