@@ -59,7 +59,7 @@ const MONITOR_PARCELS: usize = 256;
 /// (a few hundred rows, about 100 us), and it keeps nothing for the caller. The caller's side combines slices to pages.
 /// An answer that needs several slices or shards is not a snapshot of one moment. Listings are in the order of
 /// *places*: the index of a row in memory, which stays the same while the row exists. So a row that exists throughout a
-/// listing is listed exactly once. *Cost* counts questions to shards.
+/// listing is listed exactly once, unless it moves to another shard meanwhile. *Cost* counts questions to shards.
 ///
 /// All asynchronous methods fail with [`InspectError::Stopped`] once the reflector has stopped. You may drop their
 /// futures at any time.

@@ -17,7 +17,8 @@ use crate::wire::{Capabilities, Vni};
 /// The place where a listing continues. Opaque; it has a text form for URLs.
 ///
 /// A listing is in the order of places, shard by shard. A row that exists from the first to the last slice is
-/// listed exactly once; a row that comes or goes meanwhile may be missing. The reflector stores nothing about a
+/// listed exactly once; a row that comes or goes meanwhile may be missing, and one that moves to another shard may be
+/// missing or come twice. The reflector stores nothing about a
 /// listing: you may use a cursor any number of times, or never.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Cursor {
