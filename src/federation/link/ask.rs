@@ -7,7 +7,7 @@ use ahash::{AHashMap, AHashSet, RandomState};
 use super::form::control::Kind;
 use super::form::{Credit, SnapshotRequest};
 use super::import::{Import, ImportPeer};
-use super::settings::{ANSWER_SILENT, REPEATS, VNIS_PER_MESSAGE};
+use super::settings::{ANSWER_SILENT, ANSWER_STALLS, REPEATS, VNIS_PER_MESSAGE};
 use super::{Link, map, vnis};
 use crate::ids::Moment;
 use crate::ids::link::SiteId;
@@ -25,8 +25,10 @@ struct Ask {
     vnis: AHashSet<Vni>,
     /// The number of the next chunk.
     next: u64,
-    /// When the last part of the answer came.
+    /// When the last part of the answer came, or a note.
     heard: Moment,
+    /// When the last part of the answer came that said anything of routes.
+    progress: Moment,
     credited: u64,
     bytes_since: usize,
     credit_at: Moment,
@@ -86,11 +88,13 @@ fn target(import: &Import, present: u64) -> usize {
 }
 
 impl Link {
-    /// Requests the needed snapshots, and gives up answers that have fallen silent.
+    /// Requests the needed snapshots, and gives up answers that have fallen silent or make no progress.
     pub(super) fn tick_asks(&mut self) {
         let now = self.now;
-        let silent =
-            |(number, ask): (&u64, &Ask)| (now.since(ask.heard) > ANSWER_SILENT).then_some(*number);
+        let silent = |(number, ask): (&u64, &Ask)| {
+            let is_silent = now.since(ask.heard) > ANSWER_SILENT;
+            (is_silent || now.since(ask.progress) > ANSWER_STALLS).then_some(*number)
+        };
         let mut silent: Vec<u64> = self.asks.under_way.iter().filter_map(silent).collect();
         silent.sort_unstable();
         silent.into_iter().for_each(|number| self.fail_ask(number));
@@ -143,6 +147,7 @@ impl Link {
             vnis: under_way,
             next: 0,
             heard: now,
+            progress: now,
             credited: 0,
             bytes_since: 0,
             credit_at: now,
@@ -212,6 +217,9 @@ impl Link {
         }
         ask.next += 1;
         ask.heard = now;
+        if end.is_some() || !frames.is_empty() {
+            ask.progress = now;
+        }
         ask.epoch = epoch;
         ask.bytes_since += frames.len();
         let (is_warm, has_vni) = (ask.is_warm, ask.vnis.contains(&vni));
@@ -259,7 +267,8 @@ impl Link {
         self.control(site, Kind::Credit(Credit { inbox, chunks }));
     }
 
-    /// A site says how many chunks of an answer it has sent.
+    /// A site says how many chunks of an answer it has sent. The request waits on, but not for ever: an answer must make
+    /// progress.
     pub(super) fn got_note(&mut self, site: SiteId, inbox: u64, chunks: u64) {
         let now = self.now;
         let Some(ask) = self.asks.under_way.get_mut(&inbox).filter(|ask| ask.site == site) else {

@@ -50,6 +50,9 @@ pub(super) const ANSWER_SILENT: Duration = Duration::from_secs(3);
 pub(super) const CREDIT_SILENT: Duration = Duration::from_secs(10);
 /// An answer that has waited for its turn for this time ends.
 pub(super) const ANSWER_WAITS: Duration = Duration::from_secs(60);
+/// The asker gives up an answer that makes no progress for this time, whatever notes say: an honest answer waits for its
+/// turn no longer than [`ANSWER_WAITS`], and begins within [`CREDIT_SILENT`].
+pub(super) const ANSWER_STALLS: Duration = Duration::from_secs(70);
 /// The time between notes, and between repeated credits.
 pub(super) const REPEATS: Duration = Duration::from_secs(1);
 /// A check without an answer is repeated after this time.

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use super::scene::{Fake, Scene, VNI, exchange, frames};
 use crate::federation::link::LinkEvent;
 use crate::federation::link::envelope::Content;
+use crate::federation::link::form::Note;
+use crate::federation::link::form::control::Kind;
 use crate::ids::link::SiteId;
 use crate::wire::{Action, Vni};
 
@@ -143,4 +145,39 @@ fn no_check_is_scheduled_with_a_site_that_is_away() {
     scene.fakes = lives;
     scene.pass(SECOND);
     assert!(!scene.link.sites[a].checks.is_empty());
+}
+
+#[test]
+fn an_answer_of_nothing_but_notes_ends_the_request_and_a_new_one_follows() {
+    let mut scene = asked(1000);
+    let first = scene.inbox();
+    let notes = |scene: &mut Scene, chunks, seconds| {
+        for _ in 0..seconds {
+            scene.hear("a", 100, Content::Control(Kind::Note(Note { inbox: first, chunks })));
+            scene.pass(SECOND);
+        }
+    };
+    // The answer waits for its turn, begins, and stops for good.
+    notes(&mut scene, 0, 65);
+    scene.answer(("a", 100), 0, frames(ADD, 0..10), None);
+    notes(&mut scene, 1, 65);
+    assert_eq!((scene.inbox(), scene.status().counts.failed), (first, 0));
+    notes(&mut scene, 1, 6);
+    assert_ne!(scene.inbox(), first);
+    assert_eq!(scene.status().counts.failed, 1);
+    scene.answer(("a", 100), 0, frames(ADD, 0..10), Some(5));
+    assert_eq!(scene.status().vnis_in_sync, 1);
+}
+
+#[test]
+fn chunks_without_routes_are_no_progress() {
+    let mut scene = asked(1000);
+    let first = scene.inbox();
+    for sequence in 0..80 {
+        let (vni, frames) = (VNI, Bytes::new());
+        let chunk = Content::Chunk { vni, sequence, inbox: first, end: None, frames };
+        scene.hear("a", 100, chunk);
+        scene.pass(SECOND);
+    }
+    assert_ne!(scene.inbox(), first);
 }
