@@ -41,6 +41,11 @@ impl Shard {
         self.connections.peers().get(slot).is_some_and(|peer| peer.departure.is_some())
     }
 
+    /// Whether a connection is not read now.
+    pub(crate) fn is_paused(&self, slot: Slot) -> bool {
+        self.connections.peers().get(slot).is_some_and(|peer| peer.is_paused)
+    }
+
     /// The peers that have not been sent all that waits for them, as text.
     pub(crate) fn unflushed(&self) -> String {
         let peers = self.connections.peers().iter().filter(|(_, peer)| !peer.is_closed);

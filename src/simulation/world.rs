@@ -172,11 +172,12 @@ impl World {
             self.obey(shard, output)?;
         }
         for place in places {
-            // A connection that is about to leave is not read, however long the move takes.
+            // A connection that is about to leave is not read, however long the move takes. Nor is one that stays
+            // after all or has just arrived, until its shard tells the driver to read.
             if let Some(client) = &mut self.clients[place]
                 && client.shard == shard
                 && !client.is_travelling
-                && self.cluster.shards[shard].is_leaving(client.slot)
+                && self.cluster.shards[shard].is_paused(client.slot)
             {
                 client.unread_until = now;
             }
