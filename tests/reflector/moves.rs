@@ -41,14 +41,14 @@ fn expect_views(peers: &mut [(Client, Vec<Route>)]) {
 }
 
 fn a_fleet_wakes_all_shards_and_gathers_on_one_when_there_is_little_to_do(config: ReflectorConfig) {
-    let wake_all_for = Duration::from_secs(4);
+    let wake_all_for = Duration::from_secs(6);
     let (reflector, address) = start(&ReflectorConfig { min_shards: 1, wake_all_for, ..config });
     let mut peers = peers(address, 20);
     expect_views(&mut peers);
     eventually("few sessions on one shard", || peers_by_shard(&reflector) == [20, 0]);
-    let _fleet: Vec<_> = (20..70).map(|_| Client::establish(address)).collect();
+    let _fleet: Vec<_> = (20..270).map(|_| Client::establish(address)).collect();
     eventually("a fleet on both shards", || {
-        peers_by_shard(&reflector).iter().all(|sessions| *sessions >= 30)
+        peers_by_shard(&reflector).iter().all(|sessions| *sessions >= 100)
     });
     let flapping = route(1, 9_999, 9);
     eventually("all sessions on one shard", || {
@@ -56,17 +56,17 @@ fn a_fleet_wakes_all_shards_and_gathers_on_one_when_there_is_little_to_do(config
         for action in [Action::Add, Action::Remove] {
             peers[0].0.send(&update(action, &flapping));
         }
-        peers_by_shard(&reflector) == [70, 0]
+        peers_by_shard(&reflector) == [270, 0]
     });
     let late = routes(2, 5_000..5_010, 8);
     peers[1].0.announce_all(&late);
     peers[1].1.extend(late);
     expect_views(&mut peers);
     peers.push((Client::establish(address), Vec::new()));
-    eventually("a new session on the same shard", || peers_by_shard(&reflector) == [71, 0]);
+    eventually("a new session on the same shard", || peers_by_shard(&reflector) == [271, 0]);
     let total = counters(&reflector).total;
     assert!(total.closed.is_empty(), "{:?}", total.closed);
-    assert_eq!(total.stats.sessions, 71, "moves begin no session");
+    assert_eq!(total.stats.sessions, 271, "moves begin no session");
 }
 
 fn a_load_spreads_sessions_over_the_shards(config: ReflectorConfig) {
