@@ -3,17 +3,15 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::growth::Weight;
 use super::member::Origin;
 use super::packed::{Packed, TableBasis};
-use super::share::{Share, Size, Weight};
 use super::vnet::Vnet;
-use super::{Slice, SubscriptionState, VniInfo};
+use super::{Size, Slice, SubscriptionState, VniInfo};
 use crate::ids::{PeerId, ShardId};
 use crate::wire::Vni;
 
 /// A VNI. See the module's documentation.
-///
-/// An open VNI keeps what its shard has counted last. A packed one does not change, so its shard has counted it as it is.
 #[derive(Debug)]
 pub(crate) struct Table {
     vni: Vni,
@@ -53,9 +51,7 @@ impl Table {
 
     /// A VNI that holds something.
     pub(super) fn of(vnet: Vnet, basis: Arc<TableBasis>) -> Self {
-        let mut vnet = Box::new(vnet);
-        vnet.share = Share { size: vnet.size(), weight: vnet.weight() };
-        Self { vni: vnet.vni, basis, representation: Representation::Open(vnet) }
+        Self { vni: vnet.vni, basis, representation: Representation::Open(Box::new(vnet)) }
     }
 
     pub(crate) fn vni(&self) -> Vni {
@@ -66,9 +62,8 @@ impl Table {
     #[inline]
     pub(crate) fn open(&mut self) -> &mut Vnet {
         if let Representation::Packed(packed) = &self.representation {
-            let mut vnet = Box::new(packed.unpack(self.vni, &self.basis));
-            vnet.share = packed.share();
-            self.representation = Representation::Open(vnet);
+            self.representation =
+                Representation::Open(Box::new(packed.unpack(self.vni, &self.basis)));
         }
         match &mut self.representation {
             Representation::Open(vnet) => vnet,
@@ -94,46 +89,12 @@ impl Table {
         }
     }
 
-    /// Packs it, if nothing is under way and it is small. Returns what had been counted of it before; it counts as
-    /// [`Table::share`] then.
-    pub(crate) fn pack(&mut self) -> Share {
-        let before = self.share();
+    /// Packs it, if nothing is under way and it is small.
+    pub(crate) fn pack(&mut self) {
         if let Representation::Open(vnet) = &mut self.representation
             && let Some(packed) = Packed::of(vnet)
         {
             self.representation = Representation::Packed(packed);
-        }
-        before
-    }
-
-    /// What has been counted of it.
-    pub(crate) fn share(&self) -> Share {
-        match &self.representation {
-            Representation::Open(vnet) => vnet.share,
-            Representation::Packed(packed) => packed.share(),
-        }
-    }
-
-    /// Counts its present size. Returns the size that had been counted before.
-    pub(crate) fn recount(&mut self) -> Size {
-        match &mut self.representation {
-            Representation::Open(vnet) => {
-                let size = vnet.size();
-                std::mem::replace(&mut vnet.share.size, size)
-            }
-            Representation::Packed(packed) => packed.share().size,
-        }
-    }
-
-    /// Counts its present weight. Returns the weight that had been counted before.
-    #[inline]
-    pub(crate) fn weigh(&mut self) -> Weight {
-        match &mut self.representation {
-            Representation::Open(vnet) => {
-                let weight = vnet.weight();
-                std::mem::replace(&mut vnet.share.weight, weight)
-            }
-            Representation::Packed(packed) => packed.share().weight,
         }
     }
 
@@ -187,6 +148,14 @@ impl Table {
         match &self.representation {
             Representation::Open(vnet) => vnet.size(),
             Representation::Packed(packed) => packed.size(),
+        }
+    }
+
+    /// Its weight against limits.
+    pub(crate) fn weight(&self) -> Weight {
+        match &self.representation {
+            Representation::Open(vnet) => vnet.weight(),
+            Representation::Packed(packed) => packed.weight(),
         }
     }
 

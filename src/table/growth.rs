@@ -5,15 +5,32 @@
 
 use super::apply::Applied;
 use super::rib::Announcement;
-use super::share::{Weight, to_u32};
 use super::vnet::Vnet;
 use crate::policy::Terms;
 use crate::wire::Action;
+
+/// The weight of a VNI against limits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Weight {
+    /// Routes that at least one peer announces.
+    pub(crate) routes: u32,
+    /// Announcements: a route counts once for each peer that announces it, also one that a policy refuses.
+    pub(crate) announcements: u32,
+}
 
 /// A count as a signed number.
 #[inline]
 pub(crate) fn amount(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A count in half the room: each VNI keeps some, and none holds four billion of anything.
+#[inline]
+pub(super) fn to_u32<N>(count: N) -> u32
+where
+    u32: TryFrom<N>,
+{
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// The amounts that may still be added. A withdrawal makes room again.

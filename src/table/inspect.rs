@@ -5,12 +5,12 @@
 
 use super::batch::Audience;
 use super::catch_up::is_dumped;
+use super::growth::to_u32;
 use super::member::{Origin, Subscription};
 use super::rows::{
     ANNOUNCERS_MAX, DestinationInfo, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter, RouteInfo,
     SubscriptionState, VniInfo,
 };
-use super::share::{Size, to_u32};
 use super::vnet::Vnet;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::policy::{Echo, Refusal, Rights};
@@ -24,6 +24,16 @@ pub(crate) const CHAIN_MAX: usize = 256;
 pub(crate) struct Slice<T> {
     pub(crate) rows: Vec<T>,
     pub(crate) next: Option<u32>,
+}
+
+/// The share of a table in its shard's occupancy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Size {
+    pub(crate) routes: u32,
+    pub(crate) tombstones: u32,
+    pub(crate) journal: u32,
+    pub(crate) filtered: u32,
+    pub(crate) stale: u32,
 }
 
 /// The facts that the owner of a VNI knows about one peer and one destination.

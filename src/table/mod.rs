@@ -47,7 +47,6 @@ mod retention;
 mod rib;
 mod rows;
 mod seal;
-mod share;
 mod slab;
 mod stale;
 mod tally;
@@ -64,9 +63,9 @@ pub(crate) use chunk::Chunk;
 pub(crate) use digests::Sums;
 pub(crate) use filtered::Notice;
 pub(crate) use form::{Table, VnetRef};
-pub(crate) use growth::{LimitHits, Room, amount};
+pub(crate) use growth::{LimitHits, Room, Weight, amount};
 pub(crate) use held::Hold;
-pub(crate) use inspect::{DeliveryFacts, FilteredFacts, RouteFacts, Slice, slice};
+pub(crate) use inspect::{DeliveryFacts, FilteredFacts, RouteFacts, Size, Slice, slice};
 pub(crate) use member::Origin;
 pub(crate) use packed::TableBasis;
 pub(crate) use portable::Importer;
@@ -77,6 +76,5 @@ pub use rows::{
     ANNOUNCERS_MAX, DestinationInfo, FilteredRoute, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter,
     RouteInfo, SubscriptionState, VniInfo,
 };
-pub(crate) use share::{Share, Size, Weight};
 pub(crate) use tally::Tally;
 pub(crate) use vnet::Vnet;

@@ -7,10 +7,10 @@
 use smallvec::SmallVec;
 
 use super::cursor::Cursor;
+use super::growth::{Weight, to_u32};
 use super::member::{Origin, Subscription};
-use super::share::{Share, Size, Weight, to_u32};
 use super::vnet::Vnet;
-use super::{Slice, SubscriptionState, TableBounds, VniInfo};
+use super::{Size, Slice, SubscriptionState, TableBounds, VniInfo};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::policy::{Rights, Selection};
 use crate::wire::{Destination, NextHop, Vni};
@@ -172,11 +172,10 @@ impl Packed {
         Size { routes: to_u32(self.routes.len()), tombstones: 0, journal: 0, filtered: 0, stale: 0 }
     }
 
-    pub(super) fn share(&self) -> Share {
+    pub(super) fn weight(&self) -> Weight {
         let announcements: usize =
             self.routes.iter().map(|route| usize::from(route.announcers.count)).sum();
-        let (routes, announcements) = (to_u32(self.routes.len()), to_u32(announcements));
-        Share { size: self.size(), weight: Weight { routes, announcements } }
+        Weight { routes: to_u32(self.routes.len()), announcements: to_u32(announcements) }
     }
 
     pub(super) fn info(&self, vni: Vni, shard: ShardId) -> VniInfo {

@@ -17,7 +17,6 @@ use super::member::{Member, Origin, Subscription};
 use super::members::Members;
 use super::retention::Retention;
 use super::rib::LocRib;
-use super::share::Share;
 use super::slab::NONE;
 use super::view::View;
 use crate::ids::{Moment, PeerId, ShardId};
@@ -55,8 +54,6 @@ pub(crate) struct Vnet {
     pub(crate) vni: Vni,
     pub(super) bounds: TableBounds,
     pub(super) routes: LocRib,
-    /// What the caller has counted of it.
-    pub(super) share: Share,
     pub(super) journal: Journal,
     /// The start of the open batch.
     pub(super) open: u64,
@@ -111,7 +108,6 @@ impl Vnet {
             clock: Moment::default(),
             open_since: Moment::default(),
             ages: Ages::default(),
-            share: Share::default(),
             ahead_since: None,
             coalesced: 0,
             looks: 0,

@@ -51,8 +51,9 @@ impl Counting {
 
     /// Counts a VNI again that has been sealed or trimmed, or is about to be dropped.
     pub(super) fn recount(&mut self, entry: &mut Owned) {
-        let before = entry.table.recount();
-        self.moved(&before, &entry.table.share().size);
+        let after = entry.table.size();
+        let before = std::mem::replace(&mut entry.counted, after);
+        self.moved(&before, &after);
         if let Some(vnet) = entry.table.opened() {
             self.metrics.coalesced += std::mem::take(&mut vnet.coalesced);
         }

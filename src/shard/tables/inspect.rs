@@ -11,7 +11,7 @@ impl Tables {
         metrics.refused.add(&self.settings.policy, &self.policing.tally);
         for &id in &self.sealing.dirty {
             let entry = &self.owned[id];
-            metrics.now.resize(&entry.table.share().size, &entry.table.size());
+            metrics.now.resize(&entry.counted, &entry.table.size());
             metrics.coalesced += entry.table.coalesced();
         }
         metrics.now.vnis += self.index.len() as u64;

@@ -32,7 +32,7 @@ impl Tenants {
                 // A peer whose routes cannot be kept leaves where the table goes.
                 vnet.hold(*peer, Hold { kin: *kin, until: now + *time });
             }
-            owned.table.recount();
+            owned.counted = owned.table.size();
         }
     }
 

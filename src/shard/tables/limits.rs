@@ -137,7 +137,7 @@ impl Tables {
     fn watch_vni(&mut self, id: TableId, hit: bool) {
         let most = self.settings.vni_limits.routes;
         let entry = &mut self.owned[id];
-        let routes = u64::from(entry.table.share().weight.routes);
+        let routes = u64::from(entry.weighed.routes);
         if most == 0 {
             return;
         }
@@ -159,9 +159,10 @@ impl Tables {
     /// Counts the present weight of a VNI.
     #[inline]
     pub(super) fn weigh(&mut self, id: TableId) {
-        let table = &mut self.owned[id].table;
-        let before = table.weigh();
-        self.growth.weighed(before, table.share().weight);
+        let entry = &mut self.owned[id];
+        let after = entry.table.weight();
+        let before = std::mem::replace(&mut entry.weighed, after);
+        self.growth.weighed(before, after);
     }
 
     /// Whether to tell a peer's shard at once about the effects of its updates.

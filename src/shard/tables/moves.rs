@@ -10,7 +10,7 @@ use crate::shard::message::Delivery;
 use crate::shard::moves::Answer;
 use crate::shard::placement::{PartitionId, Partitions};
 use crate::shard::slab::Handle as _;
-use crate::table::{Share, Size};
+use crate::table::Size;
 use crate::wire::Vni;
 
 impl Tables {
@@ -110,9 +110,8 @@ impl Tables {
             self.counting.recount(&mut self.owned[id]);
             self.weigh(id);
             let Some(entry) = self.owned.remove(id) else { continue };
-            let Share { size, weight } = entry.table.share();
-            self.counting.moved(&size, &Size::default());
-            self.growth.moved -= weight.into();
+            self.counting.moved(&entry.counted, &Size::default());
+            self.growth.moved -= entry.weighed.into();
             self.index.remove(&entry.table.vni());
             self.leaving.tables.0.push(entry);
         }
@@ -135,9 +134,8 @@ impl Tables {
                 vnet.ahead_since = None;
                 vnet.has_work()
             });
-            let Share { size, weight } = entry.table.share();
-            self.counting.moved(&Size::default(), &size);
-            self.growth.moved += weight.into();
+            self.counting.moved(&Size::default(), &entry.counted);
+            self.growth.moved += entry.weighed.into();
             let id = self.owned.insert(entry);
             self.index.insert(vni, id);
             self.mark_lingering(id);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::ids::{Level, Moment};
 use crate::shard::slab::handle;
-use crate::table::Table;
+use crate::table::{Size, Table, Weight};
 
 handle!(
     /// A table's place on the shard that owns its VNI.
@@ -28,13 +28,17 @@ pub(in crate::shard) struct Owned {
     pub(super) quiet: u8,
     /// Whether it is listed as having routes to be judged again.
     pub(super) is_due_for_review: bool,
+    /// Its share of the shard's occupancy.
+    pub(super) counted: Size,
+    /// Its share of the amounts that count against limits.
+    pub(super) weighed: Weight,
     /// How near it is to the limit on a VNI's routes.
     pub(super) level: Level,
 }
 
-/// A fleet has tens of thousands, and the allocator gives 112 bytes to a value of 97.
+/// A fleet has tens of thousands, and the allocator gives 192 bytes to a value of 129.
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<Owned>() <= 96);
+const _: () = assert!(size_of::<Owned>() <= 128);
 
 /// For how long a VNI waits for its subscribers to take earlier withdrawals before it withdraws more.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -56,6 +60,7 @@ impl Owned {
 
     /// A table that is in no list.
     pub(super) fn of(table: Table) -> Self {
+        let (counted, weighed) = (table.size(), table.weight());
         Self {
             table,
             is_wanted: false,
@@ -65,6 +70,8 @@ impl Owned {
             is_untidy: false,
             quiet: 0,
             is_due_for_review: false,
+            counted,
+            weighed,
             level: Level::default(),
         }
     }

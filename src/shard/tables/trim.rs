@@ -70,18 +70,9 @@ impl Tables {
             entry.lingers = true;
             self.lingering.push(id);
         } else {
-            self.pack(id);
+            entry.table.pack();
+            self.counting.recount(entry);
         }
-    }
-
-    /// Packs a VNI, if it can be packed, and counts it as it is then.
-    fn pack(&mut self, id: TableId) {
-        let entry = &mut self.owned[id];
-        self.counting.recount(entry);
-        let before = entry.table.pack();
-        let after = entry.table.share();
-        self.counting.moved(&before.size, &after.size);
-        self.growth.weighed(before.weight, after.weight);
     }
 
     /// Packs a VNI that was packed before a pull, or that has no routes, and does not wait until it is quiet. So a crowd
@@ -94,8 +85,9 @@ impl Tables {
         if entry.is_dirty || entry.is_untidy || !is_small {
             return false;
         }
-        self.pack(id);
-        self.owned[id].table.opened().is_none()
+        entry.table.pack();
+        self.counting.recount(entry);
+        entry.table.opened().is_none()
     }
 
     /// Lists a VNI as having something to forget, if it has.
