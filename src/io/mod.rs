@@ -93,6 +93,7 @@ pub use alarm::Alarm;
 pub use choice::{Backend, IoChoice, choose};
 #[cfg(feature = "server")]
 pub(crate) use cpu::present_cpu;
+#[cfg(feature = "server")]
 pub use cpu::{allowed_cpus, cpu_quota, give_way, pin_to, shards_for};
 
 #[cfg(feature = "tls")]
