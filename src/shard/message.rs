@@ -50,8 +50,8 @@ pub(crate) enum Request {
     /// [`Delivery::Relocated`]. `is_last`: no other to this owner follows for this move.
     Relocate { origin: Origin, to: ShardId, vnis: Vec<Vni>, number: u64, is_last: bool },
     /// The move of a peer's connection is over: the connection is on this shard, or the session has ended there. The
-    /// owner sends what it has kept for the peer meanwhile. A peer whose connection stays sends a
-    /// [`Request::Relocate`] instead, to its own shard.
+    /// owner now sends the deliveries that it kept for the peer during the move. If the connection stays where it was,
+    /// its shard sends a second [`Request::Relocate`] instead, which names that shard.
     Settle { peer: PeerId, at: ShardId },
     /// This shard sends nothing more for the partitions that move in this epoch.
     Fence { epoch: u64 },

@@ -9,10 +9,10 @@
 //! So which route is chosen follows from the views of a destination's routes, in which preference is a bit
 //! ([`View::preferred`]), and the journal tells which was chosen at any of its positions.
 //!
-//! **Cost**: when a route is announced anew, a look at each route of its destination. If these are many, the chosen one
-//! is remembered, and the next look comes only after nobody announces that one any more. When a batch is sealed, a look
-//! at each route of a destination with a change in it. One peer may announce thousands of next hops of many
-//! destinations, so looks count as work: [`LOOKS`] of them as one update.
+//! **Cost**: when a route is announced anew, a look at each route of its destination. If a destination has many routes,
+//! the table remembers the chosen route, and looks at all routes again only after the last announcer has withdrawn the
+//! chosen one. When a batch is sealed, a look at each route of a destination with a change in it. One peer may announce
+//! thousands of next hops of many destinations, so looks count as work: [`LOOKS`] of them as one update.
 
 use ahash::{AHashMap, AHashSet};
 use smallvec::SmallVec;

@@ -33,12 +33,12 @@
 //!
 //! Until the connection has left, [`MoveOrder::Stay`] ends the move: A sends a second `Relocate`, to itself.
 //!
-//! Owners also send deliveries that nobody has asked for: the policy refuses a route, a stale route is gone, the peer is
-//! too far behind. From step 2 on an owner keeps all deliveries for the peer itself, and so neither shard gets one
-//! while it lacks the connection. The deliveries before that are at A before the owner's last report. B's first
-//! request for the peer is a [`Settle`](super::Request::Settle) to every shard: the owner then sends to B what it has
-//! kept. If the connection stays, the last part of the second `Relocate` does the same; if the session ends on A
-//! during the move, A sends `Settle`, because an owner may have only a part of the first `Relocate`.
+//! An owner also sends deliveries without a request: the policy refuses a route, a stale route is gone, the peer is too
+//! far behind. From step 2 on the owner keeps all deliveries for the peer, so no shard gets a delivery while it lacks
+//! the connection. Earlier deliveries reach A before the owner's last report. B's first request for the peer is a
+//! [`Settle`](super::Request::Settle) to every shard, and each owner then sends the kept deliveries to B. If the
+//! connection stays, the last part of the second `Relocate` has the same effect. If the session ends on A during the
+//! move, A sends `Settle`, because an owner may have only a part of the first `Relocate`.
 
 mod coordinator;
 mod handover;

@@ -76,8 +76,8 @@ fn a_goodbye_before_a_handover_withdraws_the_routes_behind_it() {
     }
 }
 
-/// Lets everything leave for another process. The session ends without notice right before, or right after, the
-/// connections are told to leave.
+/// Lets everything leave for another process. The session ends without notice. It ends directly before the shard takes
+/// the order that connections leave, or directly `after` that.
 fn leave_and_end(cluster: &mut Cluster, slot: Slot, after: bool) -> Handover<Traveller> {
     let (mut handover, commands) = Handover::begin(1, 1);
     let mut commands = VecDeque::from(commands);

@@ -21,9 +21,9 @@ const QUARTERS: usize = 32;
 /// The largest number of hash bits that select the segment. The other bits must tell slots apart.
 const DEPTH_MAX: u32 = 20;
 /// The number of slots for which an insertion pays. Growth moves 7 to 10 slots for each insertion.
-const CREDIT: u32 = 16;
+const CREDIT: usize = 16;
 /// The largest credit: four of the largest segments may grow one directly after the other.
-const CREDIT_MAX: u32 = 4 * 4096;
+const CREDIT_MAX: usize = 4 * SLOTS_MAX;
 /// An empty slot. No value has the number [`u32::MAX`].
 const EMPTY: u64 = u64::MAX;
 
@@ -35,7 +35,7 @@ pub(in crate::table) struct Index {
     depth: u32,
     segments: Vec<Segment>,
     /// The number of slots that growth may move without having to wait.
-    credit: u32,
+    credit: usize,
 }
 
 /// The slot that a hash selects.
@@ -127,7 +127,7 @@ impl Index {
         loop {
             let at = self.segment(half);
             let segment = &mut self.segments[at];
-            let cost = to_u32(segment.slots.len());
+            let cost = segment.slots.len();
             if segment.has_room() || (self.credit < cost && segment.can_wait()) {
                 segment.put(slot(half, number));
                 return;
